@@ -1,0 +1,64 @@
+"""
+Every exception that Submitter raises on purpose.
+
+A student's failing program is a value (a verdict), never an exception; an
+exception means that a document was wrong or that we failed. Only `daemon.py`
+and `cli.py` turn a class into an action; everyone else lets it pass.
+"""
+
+
+class SubmitterError(Exception):
+    """The base: its text is one line for the person who can mend it."""
+
+
+class ConfigError(SubmitterError):
+    """A setting is missing or wrong (the operator's fault): one message for all of them, exit code 2."""
+
+
+class MessageNotUnderstood(SubmitterError):
+    """A message's body or the key in it means nothing to us: it goes to the dead-letter queue with this text."""
+
+
+class SubmissionRejected(SubmitterError):
+    """
+    The submission can never be graded as it is, whoever tries.
+
+    The text is shown to the student, so it says in their words what to do, and
+    names no other student, no path and nothing of our inside.
+    """
+
+
+class AssignmentRefused(SubmitterError):
+    """Case files or an assignment that an admin gave us do not hold together; nothing of them was stored."""
+
+
+class NewerUpload(SubmitterError):
+    """A newer upload of the submission arrived while this one was graded: its own result is the one to show."""
+
+
+class Unavailable(SubmitterError):
+    """Something that we need is away for now: worth another attempt later, never the student's fault."""
+
+
+class QueueUnavailable(Unavailable):
+    """SQS did not do what we asked."""
+
+
+class CasesUnavailable(Unavailable):
+    """Postgres did not do what we asked."""
+
+
+class StoreUnavailable(Unavailable):
+    """S3 did not do what we asked."""
+
+
+class SandboxUnavailable(Unavailable):
+    """The sandbox could not run a case, or its executor broke the protocol."""
+
+
+class NotThereYet(Unavailable):
+    """The metadata or the program is not in the bucket; the two uploads may land in any order, so it may come."""
+
+
+class SubmissionBusy(Unavailable):
+    """Another thread or process on this host holds the submission's working directory."""

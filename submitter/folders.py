@@ -1,0 +1,121 @@
+"""
+Grading folders: `{test,grade}.{in,out}`, line N of the one the input and of the other the expected output of case N.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from submitter.errors import AssignmentRefused, SubmissionRejected
+from submitter.model import CaseKind, TestCase
+from submitter.ports import ResultStore
+from submitter.results import encode_lines, one_line
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+Reader = Callable[[str], bytes | None]
+"""Gives a file of a folder by its name, None if there is none: a directory's or a bucket's."""
+
+
+def local_reader(directory: Path) -> Reader:
+    """
+    Files of a directory on this machine.
+
+    Raises:
+        AssignmentRefused: there is no such directory; the reader: a file cannot be read.
+    """
+    if not directory.is_dir():
+        raise AssignmentRefused(f"{directory} is no directory; a grading folder holds test.in and test.out")
+
+    def read(name: str) -> bytes | None:
+        try:
+            return (directory / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise AssignmentRefused(f"cannot read {directory / name}: {exc.strerror}") from exc
+
+    return read
+
+
+def bucket_reader(store: ResultStore, prefix: str) -> Reader:
+    """Files below a prefix of the bucket, with or without a slash at its end."""
+
+    def read(name: str) -> bytes | None:
+        try:
+            found = store.get(f"{prefix.removesuffix('/')}/{name}", MAX_FILE_BYTES)
+        except SubmissionRejected as exc:
+            raise AssignmentRefused(f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB") from exc
+        return found.data if found else None
+
+    return read
+
+
+def read_folder(read: Reader) -> tuple[TestCase, ...]:
+    """
+    The cases of a grading folder, `test` before `grade`, a point each.
+
+    Raises:
+        AssignmentRefused: an .in and its .out differ in their number of lines, one of
+            them is missing, there is no case at all, or a file is not UTF-8.
+    """
+    cases: list[TestCase] = []
+    for kind in CaseKind:
+        inputs, outputs = (_lines(f"{kind}.{ending}", read(f"{kind}.{ending}")) for ending in ("in", "out"))
+        if inputs is None and outputs is None:
+            continue
+        if inputs is None or outputs is None:
+            missing = f"{kind}.in" if inputs is None else f"{kind}.out"
+            raise AssignmentRefused(f"{missing} is missing; {kind}.in and {kind}.out belong together")
+        if len(inputs) != len(outputs):
+            raise AssignmentRefused(
+                f"{kind}.in has {len(inputs)} lines and {kind}.out has {len(outputs)}; "
+                "line N of the one belongs to line N of the other"
+            )
+        cases += [
+            TestCase(kind, ordinal, *texts) for ordinal, texts in enumerate(zip(inputs, outputs, strict=True), start=1)
+        ]
+    if not cases:
+        raise AssignmentRefused("no case in the folder; it needs test.in and test.out, or grade.in and grade.out")
+    return tuple(cases)
+
+
+def write_folder(directory: Path, cases: tuple[TestCase, ...]) -> int:
+    """
+    Write cases as a grading folder; returns how many of them hold line breaks, which become the two characters \\n.
+
+    Raises:
+        AssignmentRefused: the directory cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for kind in CaseKind:
+            chosen = [case for case in cases if case.kind is kind]
+            if chosen:
+                (directory / f"{kind}.in").write_bytes(encode_lines([case.input.encode() for case in chosen]))
+                (directory / f"{kind}.out").write_bytes(encode_lines([case.expected.encode() for case in chosen]))
+    except OSError as exc:
+        raise AssignmentRefused(f"cannot write to {directory}: {exc.strerror}") from exc
+    return sum(_holds_line_break(case.input) or _holds_line_break(case.expected) for case in cases)
+
+
+def _holds_line_break(text: str) -> bool:
+    return one_line(text.encode()) != text.removesuffix("\n").encode()
+
+
+def _lines(name: str, data: bytes | None) -> list[str] | None:
+    """A file's lines; the last may lack its line end. Windows' line ends and byte-order mark are left out."""
+    if data is None:
+        return None
+    if len(data) > MAX_FILE_BYTES:
+        raise AssignmentRefused(f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = data[: exc.start].count(b"\n") + 1
+        raise AssignmentRefused(f"{name} is not UTF-8: look at line {line}") from exc
+    if "\0" in text:
+        raise AssignmentRefused(f"{name} holds a NUL character at line {text[: text.index(chr(0))].count(chr(10)) + 1}")
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines

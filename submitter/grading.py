@@ -1,0 +1,145 @@
+"""
+Grading: one program against one assignment's cases.
+
+The same for the daemon and for every command; knows nothing of queues,
+buckets, databases or threads.
+"""
+
+import contextlib
+import shlex
+from pathlib import Path
+
+from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
+from submitter.model import (
+    LANGUAGES,
+    Assignment,
+    CaseInput,
+    GradeReport,
+    InputMode,
+    Job,
+    Limits,
+    TestCase,
+    Verdict,
+)
+from submitter.ports import Sandbox
+from submitter.results import case_inputs_file, case_outputs_file, encode_out
+from submitter.verdict import judge_case, summarize
+from submitter.workdir import work_directory
+
+MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
+
+
+class Grader:
+    """Runs programs in a sandbox and judges them outside of it. Safe to use from several threads."""
+
+    def __init__(self, sandbox: Sandbox, work_dir: Path) -> None:
+        self._sandbox = sandbox
+        self._work_dir = work_dir
+
+    def grade(self, assignment: Assignment, program: bytes, name: str) -> GradeReport:
+        """
+        Run a program against every case of an assignment and judge it.
+
+        `name` names the working directory and the program in it: a subid or a name of ours.
+
+        Raises:
+            SubmissionRejected: the program or the assignment cannot be graded by anyone.
+            SandboxUnavailable: our fault; nothing can be said of the program.
+            SubmissionBusy: `name` is being graded on this host already.
+        """
+        check_source(program, assignment.limits)
+        if not assignment.cases:
+            raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
+        inputs = tuple(_input_of(assignment.input_mode, case) for case in assignment.cases)
+        with work_directory(self._work_dir, name) as directory:
+            file_name = name + LANGUAGES[assignment.language]
+            directory.write(file_name, program)
+            directory.write("test.in", case_inputs_file(assignment.cases))
+            job = Job(
+                directory=directory.path,
+                file_name=file_name,
+                language=assignment.language,
+                limits=assignment.limits,
+                inputs=inputs,
+            )
+            with contextlib.closing(self._sandbox.run(job)) as runs:
+                results = [
+                    judge_case(assignment.limits, assignment.comparison, case, run)
+                    for case, run in zip(assignment.cases, runs, strict=True)
+                ]
+            if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
+                raise SandboxUnavailable("the executor could not run every case")
+            report = summarize(results)
+            # The executor is gone by now: before that, no expected output may be where a program could read it.
+            directory.write("test.out", case_outputs_file(assignment.cases))
+            directory.write(f"{name}.out", encode_out(report))
+        return report
+
+
+def check_source(program: bytes, limits: Limits) -> None:
+    """
+    What no interpreter need look at.
+
+    Raises:
+        SubmissionRejected: the program is empty, too large or not text.
+    """
+    if not program.strip():
+        raise SubmissionRejected("Your program is empty. Check the file and submit again.")
+    if len(program) > limits.source_bytes:
+        raise SubmissionRejected(
+            f"Your program has {len(program)} bytes; the assignment allows {limits.source_bytes}. Is it the right file?"
+        )
+    if b"\0" in program:
+        raise SubmissionRejected("Your program holds a NUL byte, so it is not a text file. Is it the right file?")
+
+
+def check_assignment(assignment: Assignment) -> None:
+    """
+    See that every case of an assignment can be run at all.
+
+    Raises:
+        AssignmentRefused: which case cannot, and why.
+    """
+    if not assignment.cases:
+        raise AssignmentRefused(f"{assignment.ref} has no cases")
+    if assignment.language not in LANGUAGES:
+        raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {', '.join(LANGUAGES)}")
+    for case in assignment.cases:
+        case_input(assignment.input_mode, case)
+
+
+def case_input(mode: InputMode, case: TestCase) -> CaseInput:
+    """
+    How a case's input reaches the program.
+
+    Raises:
+        AssignmentRefused: it cannot, in this mode.
+    """
+    match mode:
+        case InputMode.STDIN:
+            text = case.input if case.input.endswith("\n") else case.input + "\n"
+            return CaseInput((), text.encode())
+        case InputMode.ARGUMENT:
+            arguments = [case.input]
+        case InputMode.ARGUMENTS:
+            try:
+                arguments = shlex.split(case.input)
+            except ValueError as exc:
+                raise AssignmentRefused(f"{case.name}: its input is no list of arguments: {exc}") from exc
+    for argument in arguments:
+        if "\0" in argument:
+            raise AssignmentRefused(f"{case.name}: an argument cannot hold a NUL character")
+        if len(argument.encode()) > MAX_ARGUMENT_BYTES:
+            raise AssignmentRefused(
+                f"{case.name}: an argument of more than {MAX_ARGUMENT_BYTES} bytes; use the input mode stdin"
+            )
+    return CaseInput(tuple(arguments))
+
+
+def _input_of(mode: InputMode, case: TestCase) -> CaseInput:
+    try:
+        return case_input(mode, case)
+    except AssignmentRefused as exc:
+        raise SubmissionRejected(
+            "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again."
+        ) from exc

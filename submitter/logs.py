@@ -1,0 +1,66 @@
+"""
+Logging: structlog to standard error, JSON lines when that is no terminal.
+
+Receipt handles, students' output, expected output and credentials stay out of
+the log. Names from strangers are values, so that a line break in one is escaped.
+"""
+
+import logging
+import sys
+
+import structlog
+
+# Every event that is logged, and what it tells; docs/operators.md lists them for the operator.
+EVENTS = {
+    "client_not_started": "no thread could be made for a message; it was given back",
+    "daemon_started": "the daemon takes messages",
+    "daemon_stopped": "the daemon has ended; unfinished: messages that come back when their visibility runs out",
+    "lease_not_renewed": "a message's visibility could not be extended; it is tried again",
+    "leftovers_swept": "what a dead process of ours left on this host was removed",
+    "master_failed": "the thread that polls the queue died; the daemon ends",
+    "message_ignored": "a message that asks for nothing, such as S3's test event",
+    "message_moved_aside": "a message that nobody understands went to the dead-letter queue",
+    "message_not_settled": "a message could not be deleted, moved or given back; it comes back by itself",
+    "message_split": "an S3 event with several objects became a message for each",
+    "metadata_fields_unknown": "a submission's metadata has fields that are not ours; they were left out",
+    "queue_unavailable": "the queue did not answer; it is tried again after a growing delay",
+    "receipt_handle_expired": "a message's visibility ran out before we were done with it",
+    "sandbox_chosen": "which sandbox programs run in, and why",
+    "shutdown_hurried": "the grace period was over, or a second signal came: running cases were ended",
+    "shutdown_started": "a signal to stop came",
+    "submission_failed": "an attempt failed by our fault or a dependency's; the message was given back",
+    "submission_graded": "a submission's result is published",
+    "submission_received": "an attempt at grading a submission begins",
+    "submission_rejected": "a submission cannot be graded; the reason is published",
+    "submission_superseded": "a newer upload came while an older one was graded; the newest is graded",
+    "submission_waits": "a file is missing, or the same submission is being graded; the message was given back",
+    "tokens_unknown": "tokens in a submission's metadata are not registered",
+    "trigger_pump_failed": "the embedded stack could not hand an S3 event to the trigger; it is tried again",
+}
+
+
+def configure(log_format: str, *, quiet: bool = False) -> None:
+    """
+    Set up logging for the process.
+
+    Args:
+        log_format: json, pretty, or auto (pretty on a terminal).
+        quiet: warnings and errors only, for commands whose own output is the message.
+    """
+    pretty = log_format == "pretty" or (log_format == "auto" and sys.stderr.isatty())
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if pretty:
+        processors.append(structlog.dev.ConsoleRenderer())
+    else:
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
+        # Looked up at each call, not kept: a test or a daemon may replace standard error.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,308 @@
+"""
+The nouns of Submitter, as frozen values.
+
+No I/O, no clock, no randomness. Names end with their unit; times are seconds,
+sizes are bytes. Bytes that a program printed stay bytes until a document is
+written from them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+class CaseKind(StrEnum):
+    """Who may see a case: everything of a `test` case, only verdict and points of a `grade` case."""
+
+    TEST = "test"
+    GRADE = "grade"
+
+
+class InputMode(StrEnum):
+    """How a case's input reaches the program."""
+
+    ARGUMENT = "argument"  # the whole text is argv[1]
+    ARGUMENTS = "arguments"  # split as a POSIX shell would, nothing expanded
+    STDIN = "stdin"  # the text and a final newline, on standard input
+
+
+class Comparison(StrEnum):
+    """Which differences between output and expected output are forgiven. A final newline always is."""
+
+    EXACT = "exact"
+    TRAILING_BLANKS = "trailing_blanks"  # blanks at line ends and empty lines at the end
+    WHITESPACE = "whitespace"  # any run of white space equals any other
+
+
+class Verdict(Enum):
+    """Why a case ended: the long name for documents, the short code for tables (docs/verdicts.md)."""
+
+    ACCEPTED = ("accepted", "AC")
+    WRONG_ANSWER = ("wrong_answer", "WA")
+    RUNTIME_ERROR = ("runtime_error", "RE")
+    TIME_LIMIT_EXCEEDED = ("time_limit_exceeded", "TLE")
+    WALL_TIME_LIMIT_EXCEEDED = ("wall_time_limit_exceeded", "WTL")
+    MEMORY_LIMIT_EXCEEDED = ("memory_limit_exceeded", "MLE")
+    OUTPUT_LIMIT_EXCEEDED = ("output_limit_exceeded", "OLE")
+    COMPILE_ERROR = ("compile_error", "CE")
+    SKIPPED = ("skipped", "SK")
+    INTERNAL_ERROR = ("internal_error", "IE")
+
+    def __init__(self, long_name: str, code: str) -> None:
+        self.long_name = long_name
+        self.code = code
+
+    @classmethod
+    def named(cls, long_name: str) -> "Verdict":
+        """The verdict with that name in documents; KeyError if there is none."""
+        return {verdict.long_name: verdict for verdict in cls}[long_name]
+
+
+class Ending(StrEnum):
+    """How the executor saw a run end. A verdict says why; this says only what happened."""
+
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    CPU_LIMIT = "cpu_limit"
+    WALL_LIMIT = "wall_limit"
+    MEMORY_LIMIT = "memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    COMPILE_ERROR = "compile_error"  # the program was never started
+    SETUP_FAILED = "setup_failed"  # ours: the executor could not prepare or start the case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    What one case of a submission may use; every number > 0.
+
+    `processes` counts threads too. `source_bytes` is checked at the door, the
+    others by the executor for each case.
+    """
+
+    cpu_time_s: float = 2.0  # summed over the case's processes
+    wall_time_s: float = 10.0
+    memory_bytes: int = 256 * MIB
+    output_bytes: int = 1 * MIB  # of standard output; standard error is cut, never punished
+    file_bytes: int = 16 * MIB  # of one file, and of all files together
+    processes: int = 32
+    source_bytes: int = 256 * 1024
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"the limit {name} must be greater than 0, not {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AssignmentRef:
+    """An assignment's name: admin, event and assignment, written `admin/event/assignment` on command lines."""
+
+    admin: str
+    event: str
+    assignment: str
+
+    def __str__(self) -> str:
+        return f"{self.admin}/{self.event}/{self.assignment}"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionKey:
+    """
+    Where a submission lives in the bucket.
+
+    Keys come with and without a leading slash; results go back in the form that
+    the message used, so that the front end finds them.
+    """
+
+    ref: AssignmentRef
+    subid: str  # 32 lower-case hexadecimal digits; the only part of a key that may name a directory
+    leading_slash: bool = False
+
+    def _beside(self, ending: str) -> str:
+        slash = "/" if self.leading_slash else ""
+        return f"{slash}{self.ref}/{self.subid}/{self.subid}{ending}"
+
+    @property
+    def metadata(self) -> str:
+        return self._beside(".json")
+
+    @property
+    def out(self) -> str:
+        return self._beside(".out")
+
+    @property
+    def results(self) -> str:
+        return self._beside(".results.json")
+
+    def program(self, extension: str) -> str:
+        """The program's key; `extension` as in `.py`."""
+        return self._beside(extension)
+
+
+# The extension tells the program's key in the bucket and its name in the executor.
+LANGUAGES: Mapping[str, str] = {"python": ".py"}
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a submission's `.json` says of it, checked against its key."""
+
+    key: SubmissionKey
+    tokens: tuple[str, ...]
+    language: str | None = None
+    unknown_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """One input and its expected output; `ordinal` counts from 1 within its kind."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of the name
+
+    kind: CaseKind
+    ordinal: int
+    input: str
+    expected: str
+    points: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.ordinal}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """An assignment with its cases in the order in which they run: `test` by ordinal, then `grade` by ordinal."""
+
+    ref: AssignmentRef
+    cases: tuple[TestCase, ...]
+    language: str = "python"
+    input_mode: InputMode = InputMode.ARGUMENT
+    comparison: Comparison = Comparison.TRAILING_BLANKS
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseInput:
+    """What of a case enters an executor: its arguments and standard input, never its expected output."""
+
+    arguments: tuple[str, ...]
+    stdin: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """
+    One program to run against inputs, as a sandbox gets it.
+
+    `directory` holds the program as `file_name`; the sandbox shows it to the
+    executor at /usr/src/submitter, read-only.
+    """
+
+    directory: Path
+    file_name: str
+    language: str
+    limits: Limits
+    inputs: tuple[CaseInput, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """
+    One finished run, as the executor saw it.
+
+    `stdout` is cut at the output limit, `stderr` at the executor's own bound.
+    `exit_code` is set when it exited, `signal` when a signal ended it.
+    `memory_bytes` is the peak that could be seen, 0 where nothing ran.
+    """
+
+    ending: Ending
+    exit_code: int | None = None
+    signal: int | None = None
+    stdout: bytes = field(default=b"", repr=False)
+    stderr: bytes = field(default=b"", repr=False)
+    cpu_time_s: float = 0.0
+    wall_time_s: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """A case, how its run went and what it is worth."""
+
+    case: TestCase
+    run: RunResult
+    verdict: Verdict
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class GradeReport:
+    """All case results of one attempt, in the order of the assignment's cases."""
+
+    case_results: tuple[CaseResult, ...]
+    score: float
+    max_score: float
+    execution_time_s: float  # wall time of all runs together
+
+    @property
+    def passed_everything(self) -> bool:
+        return all(result.verdict is Verdict.ACCEPTED for result in self.case_results)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of the bucket; `version` tells two uploads of a key apart, even of the same bytes."""
+
+    data: bytes = field(repr=False)
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStart:
+    """What is known of an attempt at its start. `upload` is the program's version, None if there is no program."""
+
+    key: SubmissionKey
+    tokens: tuple[str, ...]
+    language: str
+    upload: str | None
+    worker: str
+    receive_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    How an attempt ended for good: graded (`report`) or rejected (`reason`).
+
+    Exactly one of the two is set.
+    """
+
+    report: GradeReport | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.report is None) == (self.reason is None):
+            raise ValueError("an outcome has either a report or a reason")
+
+    @property
+    def state(self) -> str:
+        return "graded" if self.report is not None else "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentSummary:
+    """One line of `cases list`."""
+
+    ref: AssignmentRef
+    language: str
+    input_mode: InputMode
+    test_cases: int
+    grade_cases: int
+    points: float
+    updated_at: datetime

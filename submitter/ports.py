@@ -1,0 +1,155 @@
+"""
+The four ports: what Submitter needs of the world, in its own words.
+
+Adapters turn a client library's exceptions into ours and decide nothing.
+Every call is bounded in time by its adapter.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from submitter.model import (
+    Assignment,
+    AssignmentRef,
+    AssignmentSummary,
+    AttemptStart,
+    Job,
+    Outcome,
+    RunResult,
+    StoredObject,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery of a message. The body is still raw: whoever takes it parses it, and answers for bad ones."""
+
+    body: str = field(repr=False)
+    message_id: str
+    receipt_handle: str = field(repr=False)
+    receive_count: int = 1
+
+
+class SubmissionQueue(Protocol):
+    """
+    Messages that name submissions. All methods raise QueueUnavailable.
+
+    A receipt handle that is no longer valid is not an error of `delete`,
+    `give_back` or `keep`: the message is somebody else's by then.
+    """
+
+    def receive(self, wait_s: int) -> Delivery | None:
+        """Wait up to `wait_s` seconds (0 to 20) for one message; None if none came."""
+        ...
+
+    def delete(self, delivery: Delivery) -> None:
+        """Done with: it never comes back. A second call does nothing."""
+        ...
+
+    def give_back(self, delivery: Delivery, delay_s: int) -> None:
+        """Let it be delivered again, to anyone, after `delay_s` seconds (0: at once)."""
+        ...
+
+    def keep(self, delivery: Delivery, for_s: int) -> None:
+        """Hide it from others for `for_s` seconds from now."""
+        ...
+
+    def move_aside(self, delivery: Delivery, reason: str) -> None:
+        """To the dead-letter queue with `reason` as its attribute, then delete. A second call may leave a copy."""
+        ...
+
+    def send(self, body: str) -> None:
+        """Put a message on the queue."""
+        ...
+
+
+class ResultStore(Protocol):
+    """The bucket: programs and metadata in, results out. All methods raise StoreUnavailable."""
+
+    def get(self, key: str, max_bytes: int) -> StoredObject | None:
+        """
+        The whole object, or None if there is none.
+
+        Raises:
+            SubmissionRejected: it is larger than `max_bytes`; nothing was read.
+        """
+        ...
+
+    def version(self, key: str) -> str | None:
+        """The version `get` would give now, without the data; None if there is no object."""
+        ...
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Write the object whole, over any that was there."""
+        ...
+
+    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> bool:
+        """
+        Write the object whole, only if `version(key)` is still `seen` (None: only if there is none).
+
+        Returns whether it was written.
+        """
+        ...
+
+
+class Turn(Protocol):
+    """The right to publish one submission's result; held by at most one attempt, on any host."""
+
+    def record(self, outcome: Outcome, *, published: bool) -> None:
+        """Note the attempt's outcome; kept when the turn ends without an exception. Called at most once."""
+        ...
+
+
+class CaseStore(Protocol):
+    """Assignments, cases, registrations, submissions and results. All methods raise CasesUnavailable."""
+
+    def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
+        """The assignment and all its cases, as of one moment; None if it is unknown."""
+        ...
+
+    def save_assignment(self, assignment: Assignment) -> None:
+        """Make or change the assignment and replace all of its cases, wholly or not at all."""
+        ...
+
+    def list_assignments(self) -> Sequence[AssignmentSummary]:
+        """All assignments by name."""
+        ...
+
+    def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        """The e-mail address behind each token that is registered; the others are missing from the answer."""
+        ...
+
+    def begin_attempt(self, start: AttemptStart) -> int:
+        """Record that an attempt begins, and the submission if it is new; returns the attempt's id."""
+        ...
+
+    def publish_turn(self, attempt_id: int) -> AbstractContextManager[Turn]:
+        """Wait for the submission's turn (bounded) and hold it; released, and undone, by an exception too."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Where students' programs run. Calls from several threads at once are served independently."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for people: `docker`, `bubblewrap`."""
+        ...
+
+    def run(self, job: Job) -> Generator[RunResult, None, None]:
+        """
+        Run the job's program against its inputs, in order: one result each, as they finish.
+
+        Closing the generator early ends the run. When it is exhausted or closed,
+        nothing that the program started is left.
+
+        Raises:
+            SandboxUnavailable: ours, never the program's fault; results already given stand.
+        """
+        ...
+
+    def close(self) -> None:
+        """End every run now (each raises SandboxUnavailable) and refuse new ones. A second call does nothing."""
+        ...

@@ -1,0 +1,154 @@
+"""
+The documents that go out: `<subid>.out`, `<subid>.results.json`, and the case files `test.in` and `test.out`.
+
+What a student may see is decided here and nowhere else: of a `grade` case
+only its number, verdict and points leave.
+"""
+
+import json
+import re
+from typing import Any
+
+from submitter.model import CaseKind, CaseResult, GradeReport, RunResult, SubmissionKey, TestCase, Verdict
+
+SCHEMA_VERSION = 1
+SHOWN_TEXT_CHARS = 4000  # of one output in results.json; the whole of it is in `.out`
+SHOWN_DIFF_CHARS = 200  # of an output quoted inside a sentence
+
+_LINE_BREAK = re.compile(rb"\r\n|\n|\r")
+_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all control characters but tab and line breaks
+
+
+def one_line(text: bytes) -> bytes:
+    """Text as one line of a file: no final newline, every line break inside written as the two characters \\n."""
+    return _LINE_BREAK.sub(rb"\\n", text.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def encode_lines(texts: list[bytes]) -> bytes:
+    """A case file or `.out`: line N is text N."""
+    return b"".join(one_line(text) + b"\n" for text in texts)
+
+
+def case_inputs_file(cases: tuple[TestCase, ...]) -> bytes:
+    """`test.in`: the inputs of the `test` cases, in order. Those of `grade` cases never go into a file."""
+    return encode_lines([case.input.encode() for case in cases if case.kind is CaseKind.TEST])
+
+
+def case_outputs_file(cases: tuple[TestCase, ...]) -> bytes:
+    """`test.out`: the expected outputs of the `test` cases, in order."""
+    return encode_lines([case.expected.encode() for case in cases if case.kind is CaseKind.TEST])
+
+
+def encode_out(report: GradeReport) -> bytes:
+    """`<subid>.out`: what the program printed for each `test` case, in order, byte for byte but for line breaks."""
+    return encode_lines([result.run.stdout for result in report.case_results if result.case.kind is CaseKind.TEST])
+
+
+def encode_graded(key: SubmissionKey, report: GradeReport) -> bytes:
+    """`<subid>.results.json` of a graded submission (docs/results.schema.json)."""
+    tests = [_test_entry(number, result) for number, result in enumerate(report.case_results, start=1)]
+    return _encode(
+        _head(key, "graded")
+        | {
+            "score": report.score,
+            "max_score": report.max_score,
+            "execution_time": round(report.execution_time_s, 3),
+            "tests": tests,
+        }
+    )
+
+
+def encode_rejected(key: SubmissionKey, reason: str) -> bytes:
+    """`<subid>.results.json` of a submission that cannot be graded; `reason` is for its student."""
+    return _encode(
+        _head(key, "rejected") | {"reason": reason, "score": 0.0, "max_score": 0.0, "execution_time": 0.0, "tests": []}
+    )
+
+
+def showable(text: bytes, most: int = SHOWN_TEXT_CHARS) -> str:
+    """
+    Bytes from a program as text for people and JSON.
+
+    Invalid UTF-8 and control characters are written as \\xNN (a terminal would
+    obey an escape code, Postgres and some JSON readers refuse NUL); long text is cut, and says so.
+    """
+    shown = text[: 4 * most + 4].decode("utf-8", errors="backslashreplace")
+    shown = _UNSHOWABLE.sub(lambda match: f"\\x{ord(match[0]):02x}", shown)
+    if len(shown) > most or len(text) > 4 * most + 4:
+        return f"{shown[:most]}… ({len(text)} bytes in all)"
+    return shown
+
+
+def explain(result: CaseResult) -> str:
+    """One sentence, or a compiler's message, on why a `test` case ended as it did: for its student."""
+    run = result.run
+    match result.verdict:
+        case Verdict.ACCEPTED:
+            return "as expected"
+        case Verdict.WRONG_ANSWER:
+            expected = showable(one_line(result.case.expected.encode()), SHOWN_DIFF_CHARS)
+            return f"expected {expected}, got {showable(one_line(run.stdout), SHOWN_DIFF_CHARS) or 'nothing'}"
+        case Verdict.RUNTIME_ERROR if run.signal is not None:
+            return f"ended by signal {run.signal}" + _stderr_note(run)
+        case Verdict.RUNTIME_ERROR:
+            return f"ended with exit code {run.exit_code}" + _stderr_note(run)
+        case Verdict.TIME_LIMIT_EXCEEDED:
+            return f"used too much processor time ({run.cpu_time_s:.2f} s)"
+        case Verdict.WALL_TIME_LIMIT_EXCEEDED:
+            return f"took too long ({run.wall_time_s:.2f} s); is it waiting for something?"
+        case Verdict.MEMORY_LIMIT_EXCEEDED:
+            return "used too much memory"
+        case Verdict.OUTPUT_LIMIT_EXCEEDED:
+            return "printed too much"
+        case Verdict.COMPILE_ERROR:
+            return showable(run.stderr)
+        case Verdict.SKIPPED:
+            return "not run"
+        case Verdict.INTERNAL_ERROR:
+            return "the grader failed; this is not your fault"
+
+
+def _stderr_note(run: RunResult) -> str:
+    return f"\n{showable(run.stderr)}" if run.stderr else ""
+
+
+def _head(key: SubmissionKey, state: str) -> dict[str, Any]:
+    ref = key.ref
+    return {
+        "schema": SCHEMA_VERSION,
+        "subid": key.subid,
+        "admin": ref.admin,
+        "event": ref.event,
+        "assignment": ref.assignment,
+        "state": state,
+    }
+
+
+def _test_entry(number: int, result: CaseResult) -> dict[str, Any]:
+    case, run = result.case, result.run
+    entry = {
+        "number": str(number),
+        "name": case.name,
+        "visibility": "visible",
+        "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
+        "score": result.points,
+        "max_score": case.points,
+        "verdict": result.verdict.long_name,
+    }
+    if case.kind is CaseKind.GRADE:
+        return entry
+    return entry | {
+        "input": showable(case.input.encode()),
+        "expected": showable(case.expected.encode()),
+        "actual": showable(run.stdout.removesuffix(b"\n")),
+        "output": explain(result),
+        "cpu_time_s": round(run.cpu_time_s, 3),
+        "wall_time_s": round(run.wall_time_s, 3),
+        "memory_bytes": run.memory_bytes,
+        "exit_code": run.exit_code,
+        "signal": run.signal,
+    }
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()

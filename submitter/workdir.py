@@ -1,0 +1,123 @@
+"""
+Working directories: one a submission, `<work_dir>/<name>/`, alive while it is graded.
+
+Only we ever write here: executors see the directory read-only. So it may be
+opened and removed afterwards without fear of what a program planted. A lock
+on the directory itself tells a neighbour's work from what a dead process left;
+the kernel drops it with the process.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from submitter.errors import SandboxUnavailable, SubmissionBusy
+
+DIRECTORY_MODE, FILE_MODE = 0o755, 0o644  # executors run as strangers and must read; the parent keeps others out
+
+_SUBMISSION_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class WorkDirectory:
+    """A directory held by us; `path` is absolute."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, name: str, data: bytes) -> None:
+        """
+        Write a file of the directory; `name` must be ours, never a stranger's.
+
+        Raises:
+            SandboxUnavailable: the file system does not let us.
+        """
+        path = self.path / name
+        try:
+            path.write_bytes(data)
+            path.chmod(FILE_MODE)  # whatever the umask of the service is
+        except OSError as exc:
+            raise SandboxUnavailable(f"cannot write {path}: {exc.strerror}") from exc
+
+
+@contextmanager
+def work_directory(root: Path, name: str) -> Iterator[WorkDirectory]:
+    """
+    Make and hold `root/name`, and remove it at the end.
+
+    Raises:
+        SubmissionBusy: somebody alive holds it: the same submission twice at once.
+        SandboxUnavailable: the file system does not let us (full, read-only, no rights).
+    """
+    path = root.absolute() / name
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = _make_and_lock(path)
+    except OSError as exc:
+        raise SandboxUnavailable(f"cannot make the working directory {path}: {exc.strerror}") from exc
+    if lock is None:
+        raise SubmissionBusy(f"{name} is being graded on this host already")
+    try:
+        yield WorkDirectory(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)  # while we hold the lock, so that nobody's new one is taken
+        os.close(lock)
+
+
+def sweep_work_directories(root: Path) -> int:
+    """
+    Remove the directories that dead processes left under `root`; returns how many.
+
+    Only those named as a submission is: should `root` be a directory that
+    others use too, /tmp say, theirs are none of our business.
+    """
+    swept = 0
+    if not root.is_dir():
+        return 0
+    for path in root.iterdir():
+        if not _SUBMISSION_ID.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
+            continue
+        lock = _lock(path)
+        if lock is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+            swept += 1
+    return swept
+
+
+def _make_and_lock(path: Path) -> int | None:
+    """A new, empty, locked directory's descriptor; None if somebody alive has it."""
+    while True:
+        try:
+            path.mkdir()
+        except FileExistsError:
+            lock = _lock(path)
+            if lock is None:
+                return None if path.exists() else _make_and_lock(path)
+            shutil.rmtree(path)  # a dead process's
+            os.close(lock)
+            continue
+        path.chmod(DIRECTORY_MODE)
+        lock = _lock(path)
+        if lock is not None:
+            return lock
+        # Between our mkdir and our lock a sweeper held it for a moment, and has removed it: once more.
+
+
+def _lock(path: Path) -> int | None:
+    """Lock the directory; None if it is locked, gone or replaced meanwhile."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(fd).st_ino == path.stat().st_ino:
+            return fd
+    except OSError:
+        pass
+    os.close(fd)
+    return None
