@@ -1,0 +1,1 @@
+"""How programs are run: what is said to an executor, and how one is started."""

@@ -1,0 +1,98 @@
+"""A line of bytes to an executor and back, over a socket, with every wait bounded."""
+
+import secrets
+import socket
+import time
+from typing import Protocol
+
+from submitter.errors import SandboxUnavailable
+
+# One host uid per executor, so that no two share the kernel's per-user pools. This range is given to nobody:
+# https://systemd.io/UIDS-GIDS/ ends the container ranges at 1,879,048,191.
+UID_FIRST, UID_COUNT = 2_000_000_000, 100_000_000
+
+
+def random_uid() -> int:
+    """A uid, and gid, for one executor."""
+    return UID_FIRST + secrets.randbelow(UID_COUNT)
+
+
+class Executor(Protocol):
+    """One started executor. All methods raise SandboxUnavailable when it is gone, late or breaks the protocol."""
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        """Hand over a request."""
+        ...
+
+    def read_line(self, most: int, timeout_s: float) -> bytes:
+        """The next answer, without its line end, of at most `most` bytes."""
+        ...
+
+    def close(self) -> None:
+        """End it and all that it started, now. May be called from another thread, and more than once; never raises."""
+        ...
+
+
+class Launcher(Protocol):
+    """How executors are started on this machine."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        ...
+
+    def start(self, directory: str, memory_bytes: int, processes: int, file_bytes: int) -> Executor:
+        """
+        Start one that sees `directory` read-only at /usr/src/submitter and may use this much for its cases.
+
+        Raises:
+            SandboxUnavailable: it cannot be started; the text says what to do.
+        """
+        ...
+
+    def sweep(self) -> int:
+        """Remove what dead processes of ours left on this host, sparing live neighbours'; returns how many."""
+        ...
+
+
+class SocketLink:
+    """`send` and `read_line` over a stream socket; a subclass may unpack what arrives."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._buffer = bytearray()
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        try:
+            self._socket.settimeout(timeout_s)
+            self._socket.sendall(data)
+        except OSError as exc:
+            raise SandboxUnavailable(f"the executor did not take the request: {exc}") from exc
+
+    def read_line(self, most: int, timeout_s: float) -> bytes:
+        deadline = time.monotonic() + timeout_s
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            if len(self._buffer) > most:
+                raise SandboxUnavailable("an executor's answer is too long")
+            searched = len(self._buffer)
+            self._buffer += self._receive(deadline)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _receive(self, deadline: float) -> bytes:
+        """Some bytes of the executor's output, at least one; bounded by `deadline` on the monotonic clock."""
+        return self._receive_raw(65536, deadline)
+
+    def _receive_raw(self, most: int, deadline: float) -> bytes:
+        try:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            data = self._socket.recv(most)
+        except TimeoutError as exc:
+            raise SandboxUnavailable("the executor did not answer in time") from exc
+        except OSError as exc:
+            raise SandboxUnavailable(f"the connection to the executor broke: {exc}") from exc
+        if not data:
+            raise SandboxUnavailable("the executor ended before it had answered")
+        return data

@@ -1,0 +1,111 @@
+"""
+What the host and an executor say to each other: one JSON line a request, one an answer.
+
+The executor runs beside hostile code, so its answers are read as a stranger's:
+strictly, within bounds, and with the limits known to us held against them.
+The other end is executeSubmission.py, whose docstring describes the lines.
+"""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from submitter.errors import SandboxUnavailable
+from submitter.model import Ending, Job, Limits, RunResult
+
+SCHEMA = 1
+STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
+_ENVELOPE_BYTES = 4096  # an answer without its two streams
+_MAX_SECONDS = 7 * 24 * 3600.0
+_MAX_BYTES = 1 << 50
+_FIELDS = frozenset({"ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes"})
+
+
+def encode_request(job: Job) -> bytes:
+    """The line that asks an executor to run a job. Expected outputs are not in a `Job`, so they cannot be in it."""
+    limits = job.limits
+    request = {
+        "schema": SCHEMA,
+        "file_name": job.file_name,
+        "language": job.language,
+        "limits": {
+            "cpu_time_s": limits.cpu_time_s,
+            "wall_time_s": limits.wall_time_s,
+            "memory_bytes": limits.memory_bytes,
+            "output_bytes": limits.output_bytes,
+            "file_bytes": limits.file_bytes,
+            "processes": limits.processes,
+        },
+        "inputs": [
+            {"arguments": [_base64(text.encode()) for text in case.arguments], "stdin": _base64(case.stdin)}
+            for case in job.inputs
+        ],
+    }
+    return json.dumps(request).encode() + b"\n"
+
+
+def max_answer_bytes(limits: Limits) -> int:
+    """No honest answer is longer: two streams in base64 and the envelope."""
+    return 4 * ((limits.output_bytes + STDERR_BYTES) // 3 + 2) + _ENVELOPE_BYTES
+
+
+def decode_answer(line: bytes, limits: Limits) -> RunResult:
+    """
+    Read one answer.
+
+    Raises:
+        SandboxUnavailable: it breaks the protocol: the executor is not to be believed any more.
+    """
+    try:
+        answer = json.loads(line)
+        if not isinstance(answer, dict) or answer.keys() != _FIELDS:
+            raise ValueError("not the fields of an answer")
+        ending = Ending(answer["ending"])
+        exit_code, signal = _integer_or_none(answer["exit_code"], 255), _integer_or_none(answer["signal"], 64)
+        if (ending is Ending.EXITED and exit_code is None) or (ending is Ending.SIGNALED and signal is None):
+            raise ValueError("an ending without its exit code or signal")
+        return RunResult(
+            ending=ending,
+            exit_code=exit_code,
+            signal=signal,
+            stdout=_bytes(answer["stdout"], limits.output_bytes),
+            stderr=_bytes(answer["stderr"], STDERR_BYTES),
+            cpu_time_s=_seconds(answer["cpu_time_s"]),
+            wall_time_s=_seconds(answer["wall_time_s"]),
+            memory_bytes=_integer(answer["memory_bytes"], _MAX_BYTES),
+        )
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise SandboxUnavailable("an executor's answer breaks the protocol") from exc
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(value: Any, most: int) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError("a stream is base64 text")
+    try:
+        data = base64.b64decode(value, validate=True)
+    except binascii.Error as exc:
+        raise ValueError("a stream is not base64") from exc
+    if len(data) > most:
+        raise ValueError("a stream is longer than its limit")
+    return data
+
+
+def _integer(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("a number is out of range")
+    return value
+
+
+def _integer_or_none(value: Any, most: int) -> int | None:
+    return None if value is None else _integer(value, most)
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= _MAX_SECONDS:  # NaN is in no range
+        raise ValueError("a time is out of range")
+    return float(value)

@@ -1,0 +1,103 @@
+"""Fixtures that several folders of tests share."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from submitter import migrations
+from submitter.config import Config
+from submitter.embedded_postgres import EmbeddedPostgres, find_binaries
+from submitter.errors import ConfigError, SandboxUnavailable
+from submitter.executors.bubblewrap_executor import BubblewrapLauncher
+from submitter.executors.docker_executor import DockerLauncher
+from submitter.executors.link import Launcher
+from submitter.executors.strict import StrictSandbox
+from submitter.resources import resource
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a Postgres where databases may be made: SUBMITTER_TEST_DATABASE_URL, else a server of our own."""
+    if url := os.environ.get("SUBMITTER_TEST_DATABASE_URL"):
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="submitter-tests-") as directory:
+        try:
+            find_binaries()
+        except ConfigError as exc:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(exc))
+        with EmbeddedPostgres(directory, durable=False) as server:
+            yield server.url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: str) -> Iterator[str]:
+    """The name of a database with our schema and no rows. Nobody stays connected to it: it could not be cloned."""
+    with _new_database(postgres_server) as url:
+        migrations.apply(url, resource("sql"))
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture
+def database_url(postgres_server: str, migrated_template: str) -> Iterator[str]:
+    """A database of the test's own with our schema and no rows."""
+    with _new_database(postgres_server, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: str) -> Iterator[str]:
+    """A database of the test's own without our schema."""
+    with _new_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def _new_database(server: str, template: str = "template1") -> Iterator[str]:
+    name = f"submitter_test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+# -- sandboxes ----------------------------------------------------------------------------------------------------
+
+
+def make_launcher(name: str) -> Launcher:
+    """
+    A launcher that works on this machine.
+
+    Without bubblewrap a test fails: it comes with our own `local` extra. Without Docker it is skipped,
+    unless SUBMITTER_REQUIRE_DOCKER=1 says that an engine must be there.
+    """
+    if name == "bubblewrap":
+        bubblewrap = BubblewrapLauncher()
+        bubblewrap.probe()
+        return bubblewrap
+    try:
+        docker = DockerLauncher(Config.from_env(os.environ).image)
+        docker.probe()
+    except SandboxUnavailable as exc:
+        if os.environ.get("SUBMITTER_REQUIRE_DOCKER") == "1":
+            raise
+        pytest.skip(str(exc))
+    return docker
+
+
+@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[StrictSandbox]:
+    """The real sandbox, each in turn."""
+    sandbox = StrictSandbox(make_launcher(request.param))
+    yield sandbox
+    sandbox.close()
