@@ -1,0 +1,85 @@
+"""How every boto3 client of Submitter is made: bounded in time, with retries that are written down."""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Literal, overload
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from submitter.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30  # must exceed SQS's longest long poll, which is 20 s
+ATTEMPTS = 3  # the first one included
+
+
+@overload
+def make_client(
+    service: Literal["s3"], environ: Mapping[str, str] = ..., *, max_pool_connections: int = ...
+) -> "S3Client": ...
+@overload
+def make_client(
+    service: Literal["sqs"], environ: Mapping[str, str] = ..., *, max_pool_connections: int = ...
+) -> "SQSClient": ...
+def make_client(service: str, environ: Mapping[str, str] = os.environ, *, max_pool_connections: int = 10) -> Any:
+    """
+    Make a client for one AWS service. It may be shared by threads; make it once, in the main thread.
+
+    Args:
+        environ: where the standard AWS_… names are read (region, endpoint, keys). What is
+            not there, botocore looks for as it always does: a profile, then the machine's role.
+        max_pool_connections: at least the number of threads that use the client at once.
+
+    Raises:
+        ConfigError: the settings make no client, for instance because no region is known.
+    """
+    endpoint = environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environ.get("AWS_ENDPOINT_URL") or None
+    config = ClientConfig(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=max_pool_connections,
+        # A company's proxy cannot reach this machine's loopback: the embedded services are called directly.
+        proxies={} if _is_loopback(endpoint) else None,
+    )
+    # Unlike a client, a session must not be shared, not even boto3's hidden default one: so each client has its own.
+    # botocore itself knows only AWS_DEFAULT_REGION; Lambda, ECS and people also set AWS_REGION.
+    try:
+        session = boto3.session.Session(
+            aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=environ.get("AWS_SESSION_TOKEN"),
+            region_name=environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None,
+        )
+        return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+    except (BotoCoreError, ValueError) as exc:
+        raise ConfigError(f"no client for {service}: {exc} Check AWS_DEFAULT_REGION and the other AWS_ names.") from exc
+
+
+def error_code(exc: ClientError) -> str:
+    """What the service called the error, `NoSuchKey` for instance; empty if it did not say."""
+    return str(exc.response.get("Error", {}).get("Code", ""))
+
+
+def error_text(exc: Exception) -> str:
+    """One line about an error of boto3, for the operator."""
+    if not isinstance(exc, ClientError):
+        return str(exc) or type(exc).__name__
+    message = str(exc.response.get("Error", {}).get("Message", ""))
+    return f"{error_code(exc)}: {' '.join(message.split())[:300]}"
+
+
+def _is_loopback(endpoint: str | None) -> bool:
+    host = urlsplit(endpoint or "").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

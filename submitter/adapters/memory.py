@@ -1,0 +1,368 @@
+"""
+The four ports in plain dicts: for tests and for runs without any service.
+
+Everything is thread-safe, kept as long as the object lives, and can be told to
+fail: `store.fail_next(StoreUnavailable("full"), method="put")`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import ClassVar
+
+from submitter.errors import CasesUnavailable, SandboxUnavailable, SubmissionRejected
+from submitter.model import (
+    Assignment,
+    AssignmentRef,
+    AssignmentSummary,
+    AttemptStart,
+    CaseInput,
+    CaseKind,
+    Job,
+    Outcome,
+    RunResult,
+    StoredObject,
+)
+from submitter.ports import Delivery, Turn
+
+
+class _FailsOnRequest:
+    """Lets a test decide which call fails, and how."""
+
+    _calls_elsewhere: ClassVar[frozenset[str]] = frozenset()  # calls of objects that this one hands out
+
+    def __init__(self) -> None:
+        self._failures: list[tuple[Exception, str | None]] = []
+        self._failures_lock = threading.Lock()
+
+    def fail_next(self, error: Exception, method: str | None = None) -> None:
+        """
+        Make the next call raise `error` and do nothing else; the next of `method`, if that is given.
+
+        Called several times, it arms as many calls, in that order.
+        """
+        if method is not None and method not in self._calls_elsewhere:
+            getattr(self, method)  # a misspelt name would never fail, and its test would prove nothing
+        with self._failures_lock:
+            self._failures.append((error, method))
+
+    def _fail_if_told(self, called: str) -> None:
+        with self._failures_lock:
+            for armed in self._failures:
+                error, method = armed
+                if method in {None, called}:
+                    self._failures.remove(armed)
+                    raise error
+
+
+# -- the queue ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was moved aside."""
+
+    body: str
+    reason: str
+
+
+@dataclass(slots=True)
+class _Message:
+    body: str
+    message_id: str
+    visible_at: float
+    receive_count: int = 0
+    receipt_handle: str | None = None  # of the last delivery: only that one may change the message
+
+
+class MemorySubmissionQueue(_FailsOnRequest):
+    """
+    ports.SubmissionQueue; delivers in the order of sending, as far as messages are visible.
+
+    Args:
+        visibility_timeout_s: how long a received message stays hidden unless it is kept longer.
+        clock: monotonic seconds; visibility follows it, while `receive` waits in real time.
+    """
+
+    def __init__(self, visibility_timeout_s: float = 120, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.dead_letters: list[DeadLetter] = []
+        self._visibility_timeout_s = visibility_timeout_s
+        self._clock = clock
+        self._messages: list[_Message] = []
+        self._changed = threading.Condition()
+        self._numbers = count(1)
+
+    def __len__(self) -> int:
+        """How many messages there are, hidden ones included."""
+        with self._changed:
+            return len(self._messages)
+
+    def receive(self, wait_s: int) -> Delivery | None:
+        self._fail_if_told("receive")
+        deadline = time.monotonic() + wait_s
+        with self._changed:
+            while (message := self._first_visible()) is None:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return None
+                # In slices: a message may become visible by the injected clock, which wakes nobody.
+                self._changed.wait(min(left_s, 0.02))
+            message.receive_count += 1
+            message.receipt_handle = f"{message.message_id}#{message.receive_count}"
+            message.visible_at = self._clock() + self._visibility_timeout_s
+            return Delivery(message.body, message.message_id, message.receipt_handle, message.receive_count)
+
+    def delete(self, delivery: Delivery) -> None:
+        self._fail_if_told("delete")
+        self._delete(delivery)
+
+    def give_back(self, delivery: Delivery, delay_s: int) -> None:
+        self._fail_if_told("give_back")
+        self._hide_for(delivery, delay_s)
+
+    def keep(self, delivery: Delivery, for_s: int) -> None:
+        self._fail_if_told("keep")
+        self._hide_for(delivery, for_s)
+
+    def move_aside(self, delivery: Delivery, reason: str) -> None:
+        self._fail_if_told("move_aside")
+        with self._changed:
+            self.dead_letters.append(DeadLetter(delivery.body, reason))
+            self._delete(delivery)
+
+    def send(self, body: str) -> None:
+        self._fail_if_told("send")
+        with self._changed:
+            self._messages.append(_Message(body, f"message-{next(self._numbers)}", visible_at=self._clock()))
+            self._changed.notify_all()
+
+    def _first_visible(self) -> _Message | None:
+        now = self._clock()
+        return next((message for message in self._messages if message.visible_at <= now), None)
+
+    def _find(self, delivery: Delivery) -> _Message | None:
+        """The message, if this delivery is still its last one."""
+        return next((m for m in self._messages if m.receipt_handle == delivery.receipt_handle), None)
+
+    def _delete(self, delivery: Delivery) -> None:
+        with self._changed:
+            if message := self._find(delivery):
+                self._messages.remove(message)
+
+    def _hide_for(self, delivery: Delivery, seconds: float) -> None:
+        with self._changed:
+            if message := self._find(delivery):
+                message.visible_at = self._clock() + seconds
+                self._changed.notify_all()
+
+
+# -- the bucket ---------------------------------------------------------------------------------------------------
+
+
+class MemoryResultStore(_FailsOnRequest):
+    """ports.ResultStore; tests look at `objects` and `content_types`, by key. Every write is a new version."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects: dict[str, StoredObject] = {}
+        self.content_types: dict[str, str] = {}
+        self._versions = count(1)
+        self._lock = threading.Lock()
+
+    def get(self, key: str, max_bytes: int) -> StoredObject | None:
+        self._fail_if_told("get")
+        with self._lock:
+            stored = self.objects.get(key)
+        if stored is not None and len(stored.data) > max_bytes:
+            raise SubmissionRejected(f"The file is larger than the {max_bytes:,} bytes that are allowed.")
+        return stored
+
+    def version(self, key: str) -> str | None:
+        self._fail_if_told("version")
+        with self._lock:
+            return self._version_of(key)
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        self._fail_if_told("put")
+        with self._lock:
+            self._write(key, data, content_type)
+
+    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> bool:
+        self._fail_if_told("replace")
+        with self._lock:
+            if self._version_of(key) != seen:
+                return False
+            self._write(key, data, content_type)
+            return True
+
+    def _version_of(self, key: str) -> str | None:
+        stored = self.objects.get(key)
+        return None if stored is None else stored.version
+
+    def _write(self, key: str, data: bytes, content_type: str) -> None:
+        self.objects[key] = StoredObject(data, f"version-{next(self._versions)}")
+        self.content_types[key] = content_type
+
+
+# -- assignments, submissions, results ----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt in a MemoryCaseStore's history; without an outcome it runs, was interrupted or failed."""
+
+    attempt_id: int
+    start: AttemptStart
+    outcome: Outcome | None = None
+    is_published: bool = False
+
+
+@dataclass(slots=True)
+class _MemoryTurn:
+    store: _FailsOnRequest
+    noted: list[tuple[Outcome, bool]] = field(default_factory=list)
+
+    def record(self, outcome: Outcome, *, published: bool) -> None:
+        self.store._fail_if_told("record")
+        if self.noted:
+            raise RuntimeError("an attempt has one outcome, and it was recorded already")
+        self.noted.append((outcome, published))
+
+
+class MemoryCaseStore(_FailsOnRequest):
+    """
+    ports.CaseStore; tests look at `history`, where every attempt stays, in the order of beginning.
+
+    `fail_next(..., method="record")` makes the recording of a turn fail.
+
+    Args:
+        turn_wait_s: how long `publish_turn` waits for another attempt's turn to end.
+        now: the present as an aware datetime, for an assignment's time of change.
+    """
+
+    _calls_elsewhere = frozenset({"record"})
+
+    def __init__(self, turn_wait_s: float = 10.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__()
+        self.history: list[Attempt] = []
+        self._turn_wait_s = turn_wait_s
+        self._now = now
+        self._assignments: dict[AssignmentRef, tuple[Assignment, datetime]] = {}
+        self._emails: dict[str, str] = {}
+        self._turns: dict[tuple[AssignmentRef, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def register(self, token: str, email: str) -> None:
+        """Make a token known, as the front end does."""
+        with self._lock:
+            self._emails[token] = email
+
+    def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
+        self._fail_if_told("load_assignment")
+        with self._lock:
+            assignment, _ = self._assignments.get(ref, (None, None))
+            return assignment
+
+    def save_assignment(self, assignment: Assignment) -> None:
+        self._fail_if_told("save_assignment")
+        kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
+        cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
+        with self._lock:
+            self._assignments[assignment.ref] = (replace(assignment, cases=tuple(cases)), self._now())
+
+    def list_assignments(self) -> Sequence[AssignmentSummary]:
+        self._fail_if_told("list_assignments")
+        with self._lock:
+            saved = [self._assignments[ref] for ref in sorted(self._assignments)]
+        return [_summary(assignment, updated_at) for assignment, updated_at in saved]
+
+    def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        self._fail_if_told("find_emails")
+        with self._lock:
+            return {token: self._emails[token] for token in tokens if token in self._emails}
+
+    def begin_attempt(self, start: AttemptStart) -> int:
+        self._fail_if_told("begin_attempt")
+        with self._lock:
+            attempt = Attempt(attempt_id=len(self.history) + 1, start=start)
+            self.history.append(attempt)
+            return attempt.attempt_id
+
+    @contextmanager
+    def publish_turn(self, attempt_id: int) -> Iterator[Turn]:
+        self._fail_if_told("publish_turn")
+        with self._lock:
+            if not 1 <= attempt_id <= len(self.history):
+                raise CasesUnavailable(f"there is no attempt {attempt_id}")
+            attempt = self.history[attempt_id - 1]
+            # A key with a leading slash and one without mean the same submission.
+            submission = (attempt.start.key.ref, attempt.start.key.subid)
+            lock = self._turns.setdefault(submission, threading.Lock())
+        if not lock.acquire(timeout=self._turn_wait_s):
+            raise CasesUnavailable(f"another attempt at {submission[1]} has held its turn for {self._turn_wait_s} s")
+        try:
+            turn = _MemoryTurn(self)
+            yield turn
+            for outcome, published in turn.noted:  # reached only when the body ended without an exception
+                attempt.outcome, attempt.is_published = outcome, published
+        finally:
+            lock.release()
+
+
+def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
+    kinds = [case.kind for case in assignment.cases]
+    return AssignmentSummary(
+        ref=assignment.ref,
+        language=assignment.language,
+        input_mode=assignment.input_mode,
+        test_cases=kinds.count(CaseKind.TEST),
+        grade_cases=kinds.count(CaseKind.GRADE),
+        points=sum(case.points for case in assignment.cases),
+        updated_at=updated_at,
+    )
+
+
+# -- the sandbox --------------------------------------------------------------------------------------------------
+
+
+class FakeSandbox(_FailsOnRequest):
+    """
+    ports.Sandbox that runs nothing; tests look at `jobs`, all that was asked of it.
+
+    Args:
+        answer: says how the job's program fares with one input. It may raise
+            SandboxUnavailable, as a sandbox that breaks half-way does, or wait on an
+            event, as a slow program does; calls of several threads come at once.
+    """
+
+    name = "fake"
+
+    def __init__(self, answer: Callable[[Job, CaseInput], RunResult]) -> None:
+        super().__init__()
+        self.jobs: list[Job] = []
+        self._answer = answer
+        self._closed = threading.Event()
+
+    def run(self, job: Job) -> Generator[RunResult, None, None]:
+        self._fail_if_told("run")
+        self._refuse_if_closed()
+        self.jobs.append(job)
+        return self._results(job)
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _results(self, job: Job) -> Generator[RunResult, None, None]:
+        for case_input in job.inputs:
+            result = self._answer(job, case_input)
+            self._refuse_if_closed()
+            yield result
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed.is_set():
+            raise SandboxUnavailable("the sandbox is closed")
