@@ -1,0 +1,162 @@
+"""
+The composition root: what is made of which, from a Config. The only importer of `adapters`.
+
+Heavy libraries are imported where they are used, so that `submitter --help` is quick.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from submitter.config import Config
+from submitter.errors import ConfigError, SandboxUnavailable
+from submitter.executors.strict import StrictSandbox
+from submitter.grading import Grader
+from submitter.ports import CaseStore, ResultStore
+from submitter.processing import SubmissionProcessor
+from submitter.workdir import sweep_work_directories
+
+if TYPE_CHECKING:
+    from submitter.adapters.sqs import SqsSubmissionQueue
+    from submitter.daemon import Daemon
+
+SPARE_CONNECTIONS = 4  # beside one a slot: the poller, the lease keeper, a command
+
+log = structlog.get_logger()
+
+
+def open_sandbox(config: Config) -> StrictSandbox:
+    """
+    The sandbox that the configuration names; `auto` takes Docker where an engine answers and has the image.
+
+    Raises:
+        ConfigError: none can be had; the text says why and what to do.
+    """
+    reasons: list[str] = []
+    for name in ("docker", "bubblewrap") if config.sandbox == "auto" else (config.sandbox,):
+        try:
+            sandbox = _sandbox_named(name, config)
+        except SandboxUnavailable as exc:
+            reasons.append(f"{name}: {exc}")
+        else:
+            log.info("sandbox_chosen", sandbox=sandbox.name, asked_for=config.sandbox, not_taken=reasons)
+            return sandbox
+    raise ConfigError("no sandbox to run programs in: " + "; ".join(reasons))
+
+
+def _sandbox_named(name: str, config: Config) -> StrictSandbox:
+    if name == "docker":
+        from submitter.executors.docker_executor import DockerLauncher
+
+        docker = DockerLauncher(config.image, config.runtime)
+        docker.probe()
+        return StrictSandbox(docker)
+    from submitter.executors.bubblewrap_executor import BubblewrapLauncher
+
+    bubblewrap = BubblewrapLauncher()
+    bubblewrap.probe()
+    return StrictSandbox(bubblewrap)
+
+
+@contextmanager
+def open_cases(config: Config) -> Iterator[CaseStore]:
+    """The CaseStore, on Postgres; its connections are closed at the end."""
+    from submitter.adapters.postgres import PostgresCaseStore
+
+    store = PostgresCaseStore(config.database_url, config.concurrency + SPARE_CONNECTIONS)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def open_results(config: Config, environ: Mapping[str, str] = os.environ) -> ResultStore:
+    """The ResultStore, on S3; `environ` has the AWS_… names."""
+    from submitter.adapters.aws import make_client
+    from submitter.adapters.s3 import S3ResultStore
+
+    return S3ResultStore(
+        make_client("s3", environ, max_pool_connections=config.concurrency + SPARE_CONNECTIONS), config.bucket
+    )
+
+
+def open_queue(config: Config) -> "SqsSubmissionQueue":
+    """The SubmissionQueue, on SQS."""
+    from submitter.adapters.aws import make_client
+    from submitter.adapters.sqs import SqsSubmissionQueue
+
+    client = make_client("sqs", max_pool_connections=config.concurrency + SPARE_CONNECTIONS)
+    return SqsSubmissionQueue(client, config.queue_url, config.visibility_timeout_s)
+
+
+@contextmanager
+def open_processor(config: Config, *, work_dir: Path | None = None) -> Iterator[SubmissionProcessor]:
+    """A processor for one submission at a time, for `process`; its sandbox is closed at the end."""
+    sandbox = open_sandbox(config)
+    try:
+        with open_cases(config) as cases:
+            grader = Grader(sandbox, work_dir or config.work_dir)
+            yield SubmissionProcessor(cases, open_results(config), grader, worker_name())
+    finally:
+        sandbox.close()
+
+
+@contextmanager
+def open_daemon(config: Config) -> Iterator["Daemon"]:
+    """
+    The daemon, ready to run, on a host that was swept of what dead processes of ours left.
+
+    Raises:
+        ConfigError: something that it needs is wrong for good: the queue has no dead-letter queue, no sandbox works.
+        Unavailable: something that it needs does not answer.
+    """
+    from submitter.daemon import Daemon
+
+    queue = open_queue(config)
+    queue.find_dead_letter_queue()
+    prepare_work_dir(config.work_dir)
+    sandbox = open_sandbox(config)
+    swept = sweep_work_directories(config.work_dir) + sandbox.sweep()
+    if swept:
+        log.warning("leftovers_swept", count=swept)
+    try:
+        with open_cases(config) as cases:
+            processor = SubmissionProcessor(
+                cases, open_results(config), Grader(sandbox, config.work_dir), worker_name()
+            )
+            yield Daemon(
+                queue=queue,
+                processor=processor,
+                end_runs=sandbox.close,
+                concurrency=config.concurrency,
+                visibility_timeout_s=config.visibility_timeout_s,
+                poll_wait_s=config.poll_wait_s,
+                grace_s=config.grace_period_s,
+            )
+    finally:
+        sandbox.close()
+
+
+def prepare_work_dir(path: Path) -> None:
+    """
+    See that the work directory is there and ours to write to.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(f"cannot make SUBMITTER_WORK_DIR {path}: {exc.strerror}") from exc
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError(f"SUBMITTER_WORK_DIR {path} is not writable for this user")
+
+
+def worker_name() -> str:
+    """This process, for the history in Postgres."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,104 @@
+"""Checking many programs at once on this machine: no queue, no bucket; the daemon's own Grader, on all cores."""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from submitter.errors import AssignmentRefused, SubmissionRejected
+from submitter.grading import Grader
+from submitter.model import Assignment, GradeReport
+from submitter.ports import Sandbox
+
+_SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A checked program: its report, or why there is none."""
+
+    path: Path
+    max_score: float
+    report: GradeReport | None
+    reason: str | None = None
+
+    @property
+    def passed_everything(self) -> bool:
+        return self.report is not None and self.report.passed_everything
+
+    def document(self) -> dict[str, Any]:
+        """The line that `submitter check --json` prints of it."""
+        document: dict[str, Any] = {"program": str(self.path), "score": 0.0, "max_score": self.max_score, "cases": []}
+        if self.report is None:
+            return document | {"reason": self.reason}
+        document["score"] = self.report.score
+        document["cases"] = [
+            {
+                "kind": str(result.case.kind),
+                "ordinal": result.case.ordinal,
+                "verdict": result.verdict.long_name,
+                "points": result.points,
+                "max_points": result.case.points,
+                "cpu_time_s": result.run.cpu_time_s,
+                "wall_time_s": result.run.wall_time_s,
+                "memory_bytes": result.run.memory_bytes,
+                "exit_code": result.run.exit_code,
+                "signal": result.run.signal,
+            }
+            for result in self.report.case_results
+        ]
+        return document
+
+
+def check_programs(
+    sandbox: Sandbox,
+    assignment: Assignment,
+    paths: Sequence[Path],
+    at_once: int,
+    on_done: Callable[[], None] = lambda: None,
+) -> Iterator[Checked]:
+    """
+    Grade files against an assignment; yields in the order given, each as soon as those before it are done.
+
+    `on_done` is called, from other threads, whenever a program is finished.
+
+    Raises:
+        SandboxUnavailable: programs cannot be run here (any more).
+        AssignmentRefused: a program's file cannot be read.
+    """
+    max_score = sum(case.points for case in assignment.cases)
+
+    with tempfile.TemporaryDirectory(prefix="submitter-check-") as root:
+
+        def check(numbered: tuple[int, Path]) -> Checked:
+            number, path = numbered
+            # A directory each, so that every program keeps its own name: it is what its tracebacks show.
+            name = path.stem if _SAFE_STEM.fullmatch(path.stem) else "program"
+            try:
+                program = _read(path, assignment.limits.source_bytes)
+                report = Grader(sandbox, Path(root, str(number))).grade(assignment, program, name)
+                return Checked(path, max_score, report)
+            except SubmissionRejected as exc:
+                return Checked(path, max_score, None, str(exc))
+            finally:
+                on_done()
+
+        threads = ThreadPoolExecutor(at_once, thread_name_prefix="check")
+        try:
+            yield from threads.map(check, enumerate(paths))
+        except BaseException:
+            sandbox.close()  # Ctrl-C, a closed pipe, a sandbox gone: the programs that still run are not wanted
+            raise
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(most + 1)  # one more than allowed is refused by the grader, with the reason
+    except OSError as exc:
+        raise AssignmentRefused(f"cannot read the program {path}: {exc.strerror}") from exc

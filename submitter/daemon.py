@@ -1,0 +1,275 @@
+"""
+The daemon: takes messages from the queue and sees every one to its end.
+
+How it works. Three kinds of threads:
+
+- the main thread installs the signal handlers, starts the others, and then
+  only waits for a signal, decides and joins;
+- the master thread long-polls the queue, but only when a slot is free: a
+  message held in memory is already spending its visibility timeout;
+- a `ClientThread` per message takes it through: parse, process, delete. It
+  holds a slot, and the lease keeper renews its message meanwhile.
+
+What passes between them: slots (a semaphore), deliveries (handed to the
+ClientThread that is made for one), and the stop event. This module is the one
+place that turns an error into an action on a message.
+"""
+
+import contextlib
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from submitter.errors import (
+    MessageNotUnderstood,
+    NewerUpload,
+    NotThereYet,
+    QueueUnavailable,
+    SubmissionBusy,
+    Unavailable,
+)
+from submitter.lease import LeaseKeeper
+from submitter.model import SubmissionKey
+from submitter.ports import Delivery, SubmissionQueue
+from submitter.processing import SubmissionProcessor
+from submitter.protocol import encode_body, parse_body
+
+WAITS_FOR_FILES = 5  # deliveries after which a file that is still missing will not come
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # of a message that is given back
+LONGEST_QUEUE_DELAY_S = 30.0  # between two polls of a queue that is away
+UNFINISHED_WAIT_S = 15.0  # for threads whose executors were ended at the deadline to give their messages back
+
+log = structlog.get_logger()
+
+
+def retry_delay_s(receive_count: int) -> int:
+    """How long a message rests after its nth delivery failed: doubling, bounded, with jitter so that hosts spread."""
+    delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(receive_count - 1, 20))
+    return max(1, round(delay_s * random.uniform(0.75, 1.25)))
+
+
+class ClientThread(threading.Thread):
+    """One message, from delivery to deletion."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        queue: SubmissionQueue,
+        processor: SubmissionProcessor,
+        leases: LeaseKeeper,
+        stopping: threading.Event,
+        done: Callable[["ClientThread"], None],
+    ) -> None:
+        super().__init__(name=f"client-{delivery.message_id[:8]}", daemon=True)
+        self.delivery = delivery
+        self._queue = queue
+        self._processor = processor
+        self._leases = leases
+        self._stopping = stopping
+        self._done = done
+
+    def run(self) -> None:
+        delivery = self.delivery
+        try:
+            with structlog.contextvars.bound_contextvars(
+                message_id=delivery.message_id, receive_count=delivery.receive_count
+            ):
+                self._see_through()
+        finally:
+            self._leases.release(delivery)
+            self._done(self)
+
+    def _see_through(self) -> None:
+        """Every way a message can end, in one place (docs/architecture.md has the table)."""
+        try:
+            self._take()
+        except MessageNotUnderstood as exc:
+            log.warning("message_moved_aside", reason=str(exc))
+            with self._final_action():
+                self._queue.move_aside(self.delivery, str(exc))
+        except NewerUpload as exc:
+            log.info("submission_superseded", reason=str(exc))
+            self._give_back(0)  # whatever became of the newer upload's own message, the newest is graded
+        except (NotThereYet, SubmissionBusy) as exc:
+            log.info("submission_waits", reason=str(exc))
+            self._give_back(retry_delay_s(self.delivery.receive_count))
+        except Unavailable as exc:
+            log.warning("submission_failed", reason=str(exc))
+            self._give_back(0 if self._stopping.is_set() else retry_delay_s(self.delivery.receive_count))
+        except Exception:
+            # A fault of ours that nobody foresaw. The message must live on, and somebody must read this.
+            log.exception("submission_failed", reason="unexpected error")
+            self._give_back(retry_delay_s(self.delivery.receive_count))
+
+    def _take(self) -> None:
+        keys = parse_body(self.delivery.body)
+        if not keys:
+            log.info("message_ignored")
+        elif len(keys) == 1:
+            self._process(keys[0])
+        else:
+            for key in keys:  # each on its own from here, so that one cannot hold up the others
+                self._queue.send(encode_body(key))
+            log.info("message_split", count=len(keys))
+        with self._final_action():
+            self._queue.delete(self.delivery)
+
+    def _process(self, key: SubmissionKey) -> None:
+        with structlog.contextvars.bound_contextvars(submission_id=key.subid, assignment_id=str(key.ref)):
+            log.info("submission_received")
+            self._processor.process(
+                key,
+                receive_count=self.delivery.receive_count,
+                still_wait=self.delivery.receive_count < WAITS_FOR_FILES,
+            )
+
+    def _give_back(self, delay_s: int) -> None:
+        with self._final_action():
+            self._queue.give_back(self.delivery, delay_s)
+
+    @contextlib.contextmanager
+    def _final_action(self) -> Iterator[None]:
+        """The last call for a message. If the queue is away it comes back by itself, when its visibility runs out."""
+        self._leases.release(self.delivery)
+        try:
+            yield
+        except QueueUnavailable as exc:
+            log.warning("message_not_settled", reason=str(exc))
+
+
+class Daemon:
+    """Runs until a signal, `stop()`, or the unforeseen end of its master thread."""
+
+    def __init__(
+        self,
+        *,
+        queue: SubmissionQueue,
+        processor: SubmissionProcessor,
+        end_runs: Callable[[], None],
+        concurrency: int,
+        visibility_timeout_s: int,
+        poll_wait_s: int,
+        grace_s: float,
+    ) -> None:
+        self._queue = queue
+        self._processor = processor
+        self._end_runs = end_runs
+        self._concurrency = concurrency
+        self._poll_wait_s = poll_wait_s
+        self._grace_s = grace_s
+        self._leases = LeaseKeeper(queue, visibility_timeout_s)
+        self._slots = threading.Semaphore(concurrency)
+        self._stopping = threading.Event()
+        self._signals: SimpleQueue[int | None] = SimpleQueue()  # safe to put into from a signal handler
+        self._clients: set[ClientThread] = set()
+        self._clients_lock = threading.Lock()
+        self._master_failed = False
+
+    def run(self) -> int:
+        """Work until told to stop; returns the exit code: 0 after a clean stop, 1 when the master thread died."""
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(signum, lambda received, _frame: self._signals.put(received))
+        self._leases.start()
+        master = threading.Thread(target=self._poll_until_stopped, name="master", daemon=True)
+        master.start()
+        log.info("daemon_started", concurrency=self._concurrency)
+        self._wait_for_signal()
+        self._stopping.set()  # here, not in the handler: an Event's lock is not re-entrant
+        self._shut_down(master)
+        return 1 if self._master_failed else 0
+
+    def stop(self) -> None:
+        """End `run` as SIGTERM does; from any thread. A second call skips the wait for running cases."""
+        self._signals.put(None)
+
+    # -- the main thread ------------------------------------------------------------------------------------------
+
+    def _wait_for_signal(self) -> None:
+        received = self._signals.get()
+        log.info("shutdown_started", signal=signal.Signals(received).name if received else None)
+
+    def _shut_down(self, master: threading.Thread) -> None:
+        """In the order in which work flows: the poll, the clients, what is left of them, and the leases last."""
+        deadline = time.monotonic() + self._grace_s
+        finished = self._join([master], deadline) and self._join(self._running(), deadline)
+        if not finished:
+            log.warning("shutdown_hurried", unfinished=len(self._running()))
+        self._end_runs()
+        self._join(self._running(), time.monotonic() + UNFINISHED_WAIT_S)
+        self._leases.stop()
+        log.info("daemon_stopped", unfinished=len(self._running()))
+
+    def _join(self, threads: list[threading.Thread], deadline: float) -> bool:
+        """Wait for threads until the deadline or a further signal; whether all have ended."""
+        while any(thread.is_alive() for thread in threads):
+            if time.monotonic() > deadline:
+                return False
+            with contextlib.suppress(Empty):
+                self._signals.get(timeout=0.05)
+                return False
+        return True
+
+    def _running(self) -> list[threading.Thread]:
+        with self._clients_lock:
+            return list(self._clients)
+
+    # -- the master thread ----------------------------------------------------------------------------------------
+
+    def _poll_until_stopped(self) -> None:
+        try:
+            failures = 0
+            while not self._stopping.is_set():
+                if not self._slots.acquire(timeout=0.2):
+                    continue
+                delivery = None
+                try:
+                    delivery = self._receive()
+                    failures = 0
+                except QueueUnavailable as exc:
+                    failures += 1
+                    log.warning("queue_unavailable", reason=str(exc), failures=failures)
+                if delivery is None:
+                    self._slots.release()
+                    if failures:
+                        self._stopping.wait(min(LONGEST_QUEUE_DELAY_S, retry_delay_s(failures)))
+                else:
+                    self._hand_over(delivery)
+        except BaseException:
+            log.exception("master_failed")
+            self._master_failed = True
+            self._signals.put(None)  # a daemon that polls no more must not look alive: end, and be started again
+
+    def _receive(self) -> Delivery | None:
+        if self._stopping.is_set():
+            return None
+        delivery = self._queue.receive(self._poll_wait_s)
+        if delivery is not None and self._stopping.is_set():
+            with contextlib.suppress(QueueUnavailable):
+                self._queue.give_back(delivery, 0)  # it came with the last poll: somebody else's at once
+            return None
+        return delivery
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        self._leases.hold(delivery)
+        client = ClientThread(delivery, self._queue, self._processor, self._leases, self._stopping, self._client_done)
+        with self._clients_lock:
+            self._clients.add(client)
+        try:
+            client.start()
+        except RuntimeError as exc:  # no more threads on this machine
+            log.error("client_not_started", reason=str(exc))
+            self._leases.release(delivery)
+            self._client_done(client)
+            with contextlib.suppress(QueueUnavailable):
+                self._queue.give_back(delivery, retry_delay_s(delivery.receive_count))
+
+    def _client_done(self, client: ClientThread) -> None:
+        with self._clients_lock:
+            self._clients.discard(client)
+        self._slots.release()

@@ -1,0 +1,183 @@
+"""
+One submission, from its key to its published result.
+
+How it works: metadata and program are fetched from the bucket, assignment and
+cases from Postgres; the grader runs and judges; the result goes beside the
+program. Publishing is done in the submission's *turn*: a lock in Postgres, so
+that of two attempts, on whatever hosts, one looks and writes while the other
+waits. In its turn an attempt looks whether what it graded is still the newest
+upload, and publishes only then.
+"""
+
+import dataclasses
+
+import structlog
+
+from submitter.errors import NewerUpload, NotThereYet, SubmissionRejected
+from submitter.grading import Grader
+from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
+from submitter.ports import CaseStore, ResultStore
+from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
+from submitter.results import encode_graded, encode_out, encode_rejected
+
+log = structlog.get_logger()
+
+
+@dataclasses.dataclass(slots=True)
+class _Attempt:
+    """What one attempt has found so far; filled as it goes, so that a rejection tells what was known by then."""
+
+    metadata: Metadata
+    metadata_version: str | None = None
+    language: str = "python"
+    upload: str | None = None  # the program's version
+    missing: str | None = None  # the key at which a file was looked for in vain
+
+    @property
+    def program_key(self) -> str:
+        return self.metadata.key.program(LANGUAGES[self.language])
+
+
+class SubmissionProcessor:
+    """Takes submissions through; safe to use from several threads. The daemon's threads and `process` share it."""
+
+    def __init__(self, cases: CaseStore, results: ResultStore, grader: Grader, worker: str) -> None:
+        self._cases = cases
+        self._results = results
+        self._grader = grader
+        self._worker = worker  # who did it, for the history
+
+    def process(
+        self, key: SubmissionKey, *, receive_count: int = 1, still_wait: bool = True, dry_run: bool = False
+    ) -> Outcome:
+        """
+        Grade a submission and publish the result, or the rejection.
+
+        Args:
+            receive_count: how often its message was delivered, for the history.
+            still_wait: a missing file may still come (NotThereYet); else the submission is rejected for it.
+            dry_run: publish and record nothing.
+
+        Raises:
+            NewerUpload: what was graded is not the newest upload any more; kept in the history, not published.
+            Unavailable: worth another attempt; nothing was published.
+        """
+        attempt = _Attempt(Metadata(key, ()))
+        outcome = None
+        try:
+            assignment, program = self._fetch(key, attempt, still_wait)
+            # Of a graded submission the program alone matters: its metadata may be the same in every upload.
+            watched = {attempt.program_key: attempt.upload}
+        except SubmissionRejected as exc:
+            outcome = Outcome(reason=str(exc))
+            # A file that was missing stays None: if it is there by now, it came after us and deserves a grading.
+            if attempt.missing != attempt.program_key:
+                attempt.upload = attempt.upload or self._results.version(attempt.program_key)
+            if attempt.missing != key.metadata:
+                attempt.metadata_version = attempt.metadata_version or self._results.version(key.metadata)
+            watched = {attempt.program_key: attempt.upload, key.metadata: attempt.metadata_version}
+
+        attempt_id = None if dry_run else self._begin(key, attempt, receive_count)
+        if outcome is None:
+            try:
+                outcome = Outcome(report=self._grader.grade(assignment, program.data, key.subid))
+            except SubmissionRejected as exc:
+                outcome = Outcome(reason=str(exc))
+        if attempt_id is not None:
+            self._publish(key, attempt_id, watched, outcome)
+        _tell(outcome)
+        return outcome
+
+    # -- what comes in --------------------------------------------------------------------------------------------
+
+    def _fetch(self, key: SubmissionKey, attempt: _Attempt, still_wait: bool) -> tuple[Assignment, StoredObject]:
+        stored = self._results.get(key.metadata, MAX_METADATA_BYTES)
+        if stored is None:
+            if still_wait:
+                raise NotThereYet(f"no metadata at {key.metadata}")
+            attempt.missing = key.metadata
+            raise SubmissionRejected("The submission's metadata never arrived. Submit again.")
+        attempt.metadata_version = stored.version
+        metadata = attempt.metadata = parse_metadata(stored.data, key)
+        if metadata.unknown_fields:
+            log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
+
+        assignment = self._cases.load_assignment(key.ref)
+        if assignment is None:
+            raise SubmissionRejected(
+                f"There is no assignment {key.ref.assignment} in {key.ref.event}. "
+                "Check where you submitted, or tell your instructor."
+            )
+        if assignment.language not in LANGUAGES:
+            raise SubmissionRejected(
+                f"The assignment asks for programs in {assignment.language}, which cannot be graded here. "
+                "Tell your instructor, then submit again."
+            )
+        attempt.language = metadata.language or assignment.language
+        if attempt.language != assignment.language:
+            raise SubmissionRejected(f"This assignment takes programs in {assignment.language} only.")
+        known = self._cases.find_emails(metadata.tokens)
+        if len(known) < len(metadata.tokens):
+            log.warning("tokens_unknown", count=len(metadata.tokens) - len(known))
+
+        program = self._results.get(attempt.program_key, assignment.limits.source_bytes)
+        if program is None:
+            if still_wait:
+                raise NotThereYet(f"no program at {attempt.program_key}")
+            attempt.missing = attempt.program_key
+            raise SubmissionRejected("Your program never arrived, only its description did. Submit again.")
+        attempt.upload = program.version
+        return assignment, program
+
+    def _begin(self, key: SubmissionKey, attempt: _Attempt, receive_count: int) -> int:
+        return self._cases.begin_attempt(
+            AttemptStart(
+                key=key,
+                tokens=attempt.metadata.tokens,
+                language=attempt.language,
+                upload=attempt.upload,
+                worker=self._worker,
+                receive_count=receive_count,
+            )
+        )
+
+    # -- what goes out --------------------------------------------------------------------------------------------
+
+    def _publish(self, key: SubmissionKey, attempt_id: int, watched: dict[str, str | None], outcome: Outcome) -> None:
+        with self._cases.publish_turn(attempt_id) as turn:
+            seen = self._results.version(key.results)
+            newest = all(self._results.version(name) == version for name, version in watched.items())
+            if newest:
+                newest = self._write(key, outcome, seen)
+            turn.record(outcome, published=newest)
+        if not newest:
+            raise NewerUpload("a newer upload arrived meanwhile")
+
+    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None) -> bool:
+        """
+        `.out` first, results.json last: a reader who sees the second has both.
+
+        The second is written only over the version seen in this turn. Should the
+        turn's lock be lost on the way (Postgres restarts), a newer result stays.
+        """
+        if outcome.report is not None:
+            out, results = encode_out(outcome.report), encode_graded(key, outcome.report)
+        else:
+            assert outcome.reason is not None
+            out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
+        self._results.put(key.out, out, "text/plain; charset=utf-8")
+        return self._results.replace(key.results, results, "application/json", seen)
+
+
+def _tell(outcome: Outcome) -> None:
+    if outcome.report is None:
+        log.info("submission_rejected", reason=outcome.reason)
+        return
+    report = outcome.report
+    log.info(
+        "submission_graded",
+        score=report.score,
+        max_score=report.max_score,
+        cases=len(report.case_results),
+        execution_time_s=round(report.execution_time_s, 3),
+    )

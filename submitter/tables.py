@@ -1,0 +1,116 @@
+"""What commands print for people: tables, with rich. Documents for machines are printed by the commands themselves."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from submitter.checking import Checked
+from submitter.demo import DemoRow
+from submitter.doctor import Finding, Health
+from submitter.model import CaseKind, GradeReport, Verdict
+from submitter.results import explain
+
+_STYLES = {Verdict.ACCEPTED: "green", Verdict.SKIPPED: "dim", Verdict.INTERNAL_ERROR: "magenta"}
+_MARKS = {Health.OK: ("ok", "green"), Health.ABSENT: ("--", "dim"), Health.BROKEN: ("!!", "bold red")}
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """Print a table to standard output; columns whose name ends with `.` are numbers, aligned to the right."""
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column.removesuffix("."), justify="right" if column.endswith(".") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    _console().print(table)
+
+
+def verdict_codes(verdicts: Iterable[Verdict]) -> Text:
+    """Every case's short code, in order, coloured on a terminal."""
+    text = Text()
+    for verdict in verdicts:
+        text.append(" " if text else "")
+        text.append(verdict.code, style=_STYLES.get(verdict, "red"))
+    return text
+
+
+def points(value: float) -> str:
+    """Points without needless zeros."""
+    return f"{value:g}"
+
+
+def score(report: GradeReport) -> str:
+    return f"{points(report.score)}/{points(report.max_score)}"
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}"
+
+
+def print_checked(checked: Sequence[Checked]) -> None:
+    """What `check` found: a line a program, then for each that failed the first `test` case that did."""
+    rows: list[Sequence[str | Text]] = []
+    for one in checked:
+        if one.report is None:
+            rows.append((str(one.path), Text("refused", style="red"), f"0/{points(one.max_score)}", ""))
+        else:
+            codes = verdict_codes(result.verdict for result in one.report.case_results)
+            rows.append((str(one.path), codes, score(one.report), milliseconds(one.report.execution_time_s)))
+    print_table("", ["program", "verdicts", "points.", "ms."], rows)
+    for one in checked:
+        if note := _first_failure(one):
+            _console().print(Text(f"{one.path}: {note}"))
+
+
+def _first_failure(checked: Checked) -> str | None:
+    if checked.report is None:
+        return checked.reason
+    for result in checked.report.case_results:
+        if result.verdict is not Verdict.ACCEPTED and result.case.kind is CaseKind.TEST:
+            return f"{result.case.name}: {result.verdict.long_name}: {explain(result).strip()}"
+    return None
+
+
+def print_results(document: Mapping[str, Any]) -> None:
+    """A results document, as its student may see it."""
+    if document["state"] == "rejected":
+        _console().print(Text(f"rejected: {document['reason']}"))
+        return
+    rows = [
+        (test["name"], test["verdict"], points(test["score"]), test.get("output", "").strip().rpartition("\n")[2])
+        for test in document["tests"]
+    ]
+    title = f"{document['subid']}: {points(document['score'])}/{points(document['max_score'])} points"
+    print_table(title, ["case", "verdict", "points.", ""], rows)
+
+
+def print_demo(rows: Iterable[DemoRow]) -> None:
+    """The demo's one table."""
+    print_table(
+        "",
+        ["student", "handed in", "test 1-10, grade 1-4", "points.", "ms."],
+        [
+            (
+                row.student,
+                row.what,
+                verdict_codes(row.verdicts) if row.verdicts else Text(row.reason, style="red"),
+                f"{points(row.score)}/{points(row.max_score)}",
+                milliseconds(row.seconds),
+            )
+            for row in rows
+        ],
+    )
+
+
+def print_finding(finding: Finding) -> None:
+    """A line of the doctor's report."""
+    mark, style = _MARKS[finding.health]
+    _console().print(Text.assemble((f"{mark:3}", style), f"{finding.what}: {finding.text}"))
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=160)  # a pipe has no width: do not fold for it

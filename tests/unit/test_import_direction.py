@@ -1,0 +1,130 @@
+"""The house has floors: a room imports only from floors below its own (docs/architecture.md draws them)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
+
+# From the ground up. A room may import any room of a lower floor and none of its own.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"", "errors", "model"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir"}),
+    frozenset({"grading", "lease", "trigger", "folders", "upload", "migrations", "executors.wire", "executors.link"}),
+    frozenset({"adapters.aws"}),
+    frozenset(
+        {
+            "adapters.sqs",
+            "adapters.s3",
+            "adapters.postgres",
+            "adapters.memory",
+            "executors.strict",
+            "executors.docker_executor",
+            "executors.bubblewrap_executor",
+            "processing",
+            "checking",
+            "embedded_aws",
+            "embedded_postgres",
+        }
+    ),
+    frozenset({"daemon", "image", "stack"}),
+    frozenset({"app"}),
+    frozenset({"doctor", "demo"}),
+    frozenset({"tables"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+
+# Rooms without I/O, clock, randomness or threads: what they import of the standard library, and nothing else.
+PURE = {
+    "errors": set[str](),
+    "model": {"collections", "dataclasses", "datetime", "enum", "pathlib"},
+    "verdict": {"collections", "math", "typing"},
+    "results": {"json", "re", "typing"},
+    "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
+    "ports": {"collections", "contextlib", "dataclasses", "typing"},
+}
+
+# The embedded services are reached by clients made as everybody's are.
+MAY_IMPORT_ADAPTERS = {"app", "embedded_aws"}
+
+ROOMS = sorted(
+    str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".").removesuffix("__init__").removesuffix(".")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+def file_of(room: str) -> Path:
+    path = PACKAGE.joinpath(*room.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imported_by(room: str) -> Iterator[str]:
+    """The full names of all modules that a room imports, wherever in it."""
+    for node in ast.walk(ast.parse(file_of(room).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{room}: imports are absolute"
+            for alias in node.names:
+                is_room = node.module == "submitter" and file_of(alias.name).exists()
+                yield f"{node.module}.{alias.name}" if is_room else str(node.module)
+
+
+def rooms_imported_by(room: str) -> set[str]:
+    return {
+        name.removeprefix("submitter").removeprefix(".")
+        for name in imported_by(room)
+        if name == "submitter" or name.startswith("submitter.")
+    }
+
+
+def floor_of(room: str) -> int:
+    return next(number for number, floor in enumerate(FLOORS) if room in floor)
+
+
+def test_every_room_has_its_floor() -> None:
+    listed = set().union(*FLOORS) | {"adapters", "executors"}
+    assert set(ROOMS) == listed
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in {"adapters", "executors"}])
+def test_imports_point_downwards(room: str) -> None:
+    upwards = {other for other in rooms_imported_by(room) if floor_of(other) >= floor_of(room)}
+    assert not upwards, f"{room} imports {upwards} from its own floor or above"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_only_the_composition_root_imports_adapters(room: str) -> None:
+    if room.startswith("adapters") or room in MAY_IMPORT_ADAPTERS:
+        return
+    assert not {other for other in rooms_imported_by(room) if other.startswith("adapters.")}
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_pure_rooms_import_nothing_that_acts(room: str) -> None:
+    outside = {name.partition(".")[0] for name in imported_by(room)} - {"submitter"}
+    assert outside <= PURE[room]
+
+
+def test_the_trigger_needs_nothing_beyond_boto3() -> None:
+    """A Lambda is a zip of a few files on AWS's own runtime."""
+    needed, seen = ["trigger"], set[str]()
+    while needed:
+        room = needed.pop()
+        if room not in seen:
+            seen.add(room)
+            needed += rooms_imported_by(room)
+    assert seen <= {"trigger", "protocol", "model", "errors"}
+
+
+def test_the_executor_imports_the_standard_library_alone() -> None:
+    """It runs beside hostile code, in an image that holds nothing else of ours."""
+    import sys
+
+    tree = ast.parse((PACKAGE.parent / "executeSubmission.py").read_text())
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
