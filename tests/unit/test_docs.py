@@ -1,0 +1,133 @@
+"""The documents name what there is, and their links lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import click
+import pytest
+
+from submitter.cli import cli
+from submitter.config import SETTINGS
+from submitter.logs import EVENTS
+from submitter.model import Comparison, InputMode, Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def all_pages() -> str:
+    return "\n".join(page.read_text() for page in PAGES)
+
+
+def names(text: str, name: str) -> bool:
+    """Whether a text names something as a word of its own; `daemon` is not named by `daemon_started`."""
+    return re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", text) is not None
+
+
+def commands(group: click.Group, path: str = "submitter") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}"
+
+
+def made_in_sql() -> set[str]:
+    """The functions and views of the migrations, with their schema."""
+    scripts = "\n".join(path.read_text() for path in sorted((ROOT / "sql").glob("*.sql")))
+    made = re.findall(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|VIEW) (submitter\.\w+)", scripts, re.MULTILINE)
+    assert made
+    return set(made)
+
+
+def anchors(markdown: str) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", markdown), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for target in LINK.findall(FENCE.sub("", page.read_text())):
+            if not re.match(r"[a-z]+:", target):
+                yield page, target
+
+
+@pytest.mark.parametrize("variable", [variable for variable, _ in SETTINGS.values()])
+def test_every_setting_is_in_the_operators_table(variable: str) -> None:
+    assert f"\n| `{variable}` |" in text_of("docs/operators.md")
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_event_is_in_the_operators_table(event: str) -> None:
+    assert f"\n| `{event}` |" in text_of("docs/operators.md")
+
+
+def test_the_operators_table_has_no_event_that_is_not_logged() -> None:
+    table = text_of("docs/operators.md").partition("| event |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(EVENTS)
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    """A setting of a later version would send an operator on a search."""
+    for_tests = {"SUBMITTER_REQUIRE_DOCKER", "SUBMITTER_TEST_DATABASE_URL"}
+    assert set(re.findall(r"\bSUBMITTER_[A-Z_]+\b", all_pages())) <= {name for name, _ in SETTINGS.values()} | for_tests
+
+
+@pytest.mark.parametrize("command", list(commands(cli)))
+def test_every_command_is_described(command: str) -> None:
+    assert names(all_pages(), command)
+
+
+def test_every_command_that_is_named_exists() -> None:
+    known = set(commands(cli))
+    groups = {command.rpartition(" ")[0] for command in known} - {"submitter"}
+    named = re.findall(r"(?:`|[$#] |bin/)(submitter [a-z]+(?: [a-z]+)?)", all_pages())
+    assert named
+    for words in named:
+        first_two = " ".join(words.split()[:2])
+        assert words in known or first_two in known or words in groups, words
+
+
+@pytest.mark.parametrize("made", sorted(made_in_sql()))
+def test_every_function_and_view_is_named_for_admins(made: str) -> None:
+    assert names(text_of("docs/admins.md"), made)
+
+
+@pytest.mark.parametrize("word", [*InputMode, *Comparison])
+def test_every_mode_is_explained_for_admins(word: str) -> None:
+    assert f"| `{word}`" in text_of("docs/admins.md")
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_is_explained(verdict: Verdict) -> None:
+    assert f"| `{verdict.long_name}` | {verdict.code} |" in text_of("docs/verdicts.md")
+
+
+@pytest.mark.parametrize(("page", "target"), [pytest.param(*link, id=f"{link[0].name}-{link[1]}") for link in links()])
+def test_links_lead_somewhere(page: Path, target: str) -> None:
+    path, _, anchor = unquote(target).partition("#")
+    aim = (page.parent / path).resolve() if path else page
+    assert aim.is_relative_to(ROOT), "a link out of the repository leads nowhere on another machine"
+    assert aim.exists()
+    if anchor:
+        assert anchor in anchors(aim.read_text())
+
+
+def test_prose_has_a_sentence_on_a_line() -> None:
+    """So that a change shows as a change of one sentence. Tables and lists may hold several."""
+    crowded = [
+        f"{page.name}: {line}"
+        for page in [*PAGES, ROOT / "CHANGELOG.md"]
+        for line in FENCE.sub("", page.read_text()).splitlines()
+        if re.match(r"[A-Z`*]", line) and re.search(r"[a-z`)]\. [A-Z]", line)
+    ]
+    assert not crowded
