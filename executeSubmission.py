@@ -31,6 +31,8 @@ where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit,
 output_limit, compile_error or setup_failed. It ends when its input ends.
 """
 
+from __future__ import annotations
+
 import argparse
 import base64
 import ctypes
@@ -43,6 +45,12 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any, NoReturn, Optional
+
+Limits = dict[str, Any]  # a request's limits; see above
+Answer = dict[str, Any]  # an answer, its streams still bytes
+Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
 
 SCHEMA = 1
 SUBMISSION_DIRECTORY = "/usr/src/submitter"
@@ -50,10 +58,8 @@ WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm", "/dev/mqueue")  # all that a sandbox
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
 OPEN_FILES = 256
-ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA = (
-    4,
-    1 << 30,
-)  # only a ceiling: a MemoryError would look like the program's own
+# Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
+ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
 DEFAULT_LIMITS = {
     "cpu_time_s": 2.0,
     "wall_time_s": 10.0,
@@ -97,15 +103,15 @@ class SetupFailed(Exception):
 class Case:
     """One run of a command, from fork to account."""
 
-    def __init__(self, command, stdin, limits):
+    def __init__(self, command: list[str | bytes], stdin: bytes, limits: Limits) -> None:
         self.command, self.stdin, self.limits = command, stdin, limits
         self.stdout, self.stderr = bytearray(), bytearray()
-        self.ending = None  # the limit that was passed, once one was
-        self.status = None  # the main process's wait status, once it ended
+        self.ending: str | None = None  # the limit that was passed, once one was
+        self.status: int | None = None  # the main process's wait status, once it ended
         self.reaped_cpu_s = 0.0
         self.peak_bytes = 0
 
-    def run(self, watch_input):
+    def run(self, watch_input: bool) -> Answer:
         """
         Run it; returns the answer's dictionary. Afterwards no process but this one is left.
 
@@ -140,7 +146,7 @@ class Case:
                 os.close(fd)
         return self._account(wall_time_s, count_oom_kills() > oom_kills)
 
-    def _stdin_file(self):
+    def _stdin_file(self) -> int:
         if not self.stdin:
             return os.open(os.devnull, os.O_RDONLY)
         # A file in memory, not a pipe: a program may leave its input unread, or seek in it, and nobody waits.
@@ -149,7 +155,7 @@ class Case:
         os.lseek(fd, 0, os.SEEK_SET)
         return fd
 
-    def _watch(self, out_read, err_read, deadline, watch_input):
+    def _watch(self, out_read: int, err_read: int, deadline: float, watch_input: bool) -> None:
         """Read outputs and look at limits until the main process has ended or a limit was passed."""
         with selectors.DefaultSelector() as selector:
             for fd, kept, most in self._streams(out_read, err_read):
@@ -177,10 +183,10 @@ class Case:
                 if exit_fd is not None:
                     os.close(exit_fd)
 
-    def _streams(self, out_read, err_read):
+    def _streams(self, out_read: int, err_read: int) -> tuple[Stream, Stream]:
         return (out_read, self.stdout, self.limits["output_bytes"]), (err_read, self.stderr, None)
 
-    def _read(self, fd, kept, most):
+    def _read(self, fd: int, kept: bytearray, most: int | None) -> bool:
         """Take what is there; False at the stream's end. More than `most` passes the limit; None: cut, no limit."""
         try:
             data = os.read(fd, 65536)
@@ -192,7 +198,7 @@ class Case:
             self.ending = "output_limit"
         return bool(data)
 
-    def _look(self, now, deadline):
+    def _look(self, now: float, deadline: float) -> None:
         """Hold the case's use of time, memory and processes against its limits."""
         cpu_s, memory_bytes, tasks = measure_processes()
         memory_bytes += writable_bytes()
@@ -209,11 +215,11 @@ class Case:
             # A limit of the kernel makes fork fail long before; where none counts (root outside), the case ends here.
             self.status = int(signal.SIGKILL)
 
-    def _outgrown(self):
+    def _outgrown(self) -> bool:
         """Whether the memory is really too much: the quick sum counts a page that two processes share twice."""
-        return shared_once_bytes() + writable_bytes() > self.limits["memory_bytes"]
+        return bool(shared_once_bytes() + writable_bytes() > self.limits["memory_bytes"])
 
-    def _reap(self):
+    def _reap(self) -> None:
         """Collect whoever has ended: our child, and orphans, which become ours."""
         while True:
             try:
@@ -227,7 +233,7 @@ class Case:
             if pid == self.pid and self.status is None:
                 self.status = status
 
-    def _kill_everything(self):
+    def _kill_everything(self) -> None:
         """No process but this one is left afterwards, and all are accounted for."""
         status = self.status
         while True:
@@ -239,20 +245,20 @@ class Case:
             time.sleep(0.0005)
         self.status = status  # how it ended by itself; what our own kill did to it says nothing
 
-    def _drain(self, out_read, err_read):
+    def _drain(self, out_read: int, err_read: int) -> None:
         """Take what is left in the pipes. Nobody is alive to write more, so both end."""
         for stream in self._streams(out_read, err_read):
             while self._read(*stream):
                 pass
 
-    def _account(self, wall_time_s, oom_killed):
+    def _account(self, wall_time_s: float, oom_killed: bool) -> Answer:
         ending, status = self.ending, self.status
         if oom_killed and ending != "output_limit":
             ending = "memory_limit"
         elif ending is None and self.reaped_cpu_s > self.limits["cpu_time_s"]:
             ending = "cpu_limit"
         elif ending is None:
-            ending = "signaled" if os.WIFSIGNALED(status) else "exited"
+            ending = "signaled" if status is not None and os.WIFSIGNALED(status) else "exited"
         return {
             "ending": ending,
             "exit_code": os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None,
@@ -265,7 +271,7 @@ class Case:
         }
 
 
-def become(command, stdin, stdout, stderr, fault, limits):
+def become(command: list[str | bytes], stdin: int, stdout: int, stderr: int, fault: int, limits: Limits) -> NoReturn:
     """In the forked child: put the walls up and turn into the command. Never returns."""
     try:
         os.setsid()
@@ -291,9 +297,9 @@ def become(command, stdin, stdout, stderr, fault, limits):
         os._exit(111)
 
 
-def set_limits(limits):
+def set_limits(limits: Limits) -> None:
     cpu_s = int(limits["cpu_time_s"]) + 2  # the second wall, for one process; the first is the sum in Case._look
-    space = limits["memory_bytes"] * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA
+    space = limits["memory_bytes"] * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES
     for name, value in (
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_AS, space),
@@ -307,7 +313,7 @@ def set_limits(limits):
         resource.setrlimit(name, (value, value))
 
 
-def prctl(option, value):
+def prctl(option: int, value: int) -> None:
     if LIBC.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl refused")
 
@@ -315,7 +321,7 @@ def prctl(option, value):
 # -- what the kernel tells -----------------------------------------------------------------------------------------
 
 
-def open_pidfd(pid):
+def open_pidfd(pid: int) -> int | None:
     """A descriptor that becomes readable when the process ends; None where the kernel has none (gVisor)."""
     try:
         return os.pidfd_open(pid)
@@ -323,7 +329,7 @@ def open_pidfd(pid):
         return None
 
 
-def measure_processes():
+def measure_processes() -> tuple[float, int, int]:
     """CPU seconds, bytes of memory and tasks of all processes in this PID namespace but our own, now."""
     cpu_ticks = memory_pages = tasks = 0
     for name in os.listdir("/proc"):
@@ -343,7 +349,7 @@ def measure_processes():
     return cpu_ticks / TICKS_PER_S, memory_pages * PAGE_BYTES, tasks
 
 
-def writable_bytes():
+def writable_bytes() -> int:
     """Bytes that a case holds in the file systems it can write to: memory too, since they are tmpfs."""
     total = 0
     for directory in WRITABLE_DIRECTORIES[:2]:
@@ -355,7 +361,7 @@ def writable_bytes():
     return total
 
 
-def shared_once_bytes():
+def shared_once_bytes() -> int:
     """Bytes of all processes' memory, each page counted once: slower to read than `measure_processes`."""
     total = 0
     for name in os.listdir("/proc"):
@@ -364,7 +370,7 @@ def shared_once_bytes():
     return total
 
 
-def proportional_bytes(pid):
+def proportional_bytes(pid: str) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
             sizes = dict(line.split()[:2] for line in file if line.startswith("Pss_"))
@@ -379,7 +385,7 @@ def proportional_bytes(pid):
         return 0
 
 
-def find_oom_counter():
+def find_oom_counter() -> str | None:
     """The file in which our cgroup counts what the kernel killed for memory (v1, v2); None in bubblewrap and gVisor."""
     for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"):
         try:
@@ -394,14 +400,14 @@ def find_oom_counter():
 OOM_COUNTER = find_oom_counter()
 
 
-def count_oom_kills():
+def count_oom_kills() -> int:
     if OOM_COUNTER is None:
         return 0
     with open(OOM_COUNTER) as file:
         return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
 
 
-def empty_writable_directories():
+def empty_writable_directories() -> None:
     """
     Remove all that a case left behind. No other process is alive, so nothing changes under our hands.
 
@@ -420,7 +426,7 @@ def empty_writable_directories():
                 remove_entry(top, entry)
 
 
-def remove_entry(top, entry):
+def remove_entry(top: str, entry: os.DirEntry[str]) -> None:
     if not entry.is_dir(follow_symlinks=False):
         os.unlink(entry.path)
         return
@@ -437,7 +443,7 @@ def remove_entry(top, entry):
 # -- requests ------------------------------------------------------------------------------------------------------
 
 
-def run_inputs(request, watch_input):
+def run_inputs(request: dict[str, Any], watch_input: bool) -> Iterator[Answer]:
     """Check the program once, then run it against each input; yields the answers' dictionaries."""
     if request["schema"] != SCHEMA:
         raise SetupFailed(f"a request of schema {request['schema']}; this executor knows {SCHEMA}: rebuild the image")
@@ -446,25 +452,31 @@ def run_inputs(request, watch_input):
     limits = request["limits"]
     program = os.path.join(SUBMISSION_DIRECTORY, request["file_name"])
     python = sys.executable
+    try:
+        os.close(os.open(program, os.O_RDONLY))
+    except OSError as error:  # where the sandbox shows another directory than the one that was meant
+        raise SetupFailed(f"the program cannot be opened: {error}") from error
 
     check = run_case([python, "-c", CHECK_PYTHON, program], b"", {**limits, **CHECK_LIMITS}, watch_input)
     if (check["ending"], check["exit_code"]) != ("exited", 0):
         message = check["stderr"] or b"the program could not be compiled within the limits\n"
+        failed = {**check, "ending": "compile_error", "stdout": b"", "stderr": message}
         for _ in request["inputs"]:
-            yield {**check, "ending": "compile_error", "stdout": b"", "stderr": message}
+            yield dict(failed)
+            failed.update(cpu_time_s=0.0, wall_time_s=0.0)  # it was compiled once
         return
     for case in request["inputs"]:
         yield run_case([python, program, *case["arguments"]], case["stdin"], limits, watch_input)
 
 
-def run_case(command, stdin, limits, watch_input):
+def run_case(command: list[str | bytes], stdin: bytes, limits: Limits, watch_input: bool) -> Answer:
     try:
         return Case(command, stdin, limits).run(watch_input)
     finally:
         empty_writable_directories()
 
 
-def serve():
+def serve() -> None:
     """Answer requests, one at a time, until our input ends."""
     buffered = bytearray()
     while True:
@@ -481,13 +493,13 @@ def serve():
             write_all(1, json.dumps(answer).encode() + b"\n")
 
 
-def run_once(subid, input_mode):
+def run_once(subid: str, input_mode: str) -> None:
     """Run SUBID.py against every line of test.in, with the default limits, and write SUBID.out."""
     with open(os.path.join(SUBMISSION_DIRECTORY, "test.in"), encoding="utf-8", newline="\n") as file:
         lines = file.read().split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    inputs = []
+    inputs: list[dict[str, Any]] = []
     for line in lines:
         if input_mode == "stdin":
             inputs.append({"arguments": [], "stdin": line.encode() + b"\n"})
@@ -512,7 +524,7 @@ def run_once(subid, input_mode):
     os.rename(f"{path}.new", path)
 
 
-def read_line(buffered):
+def read_line(buffered: bytearray) -> bytes | None:
     while b"\n" not in buffered:
         data = os.read(0, 1 << 20)
         if not data:
@@ -525,13 +537,13 @@ def read_line(buffered):
     return line
 
 
-def write_all(fd, data):
+def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description="Runs a student's program; belongs in a sandbox.")
     parser.add_argument(
         "subid", nargs="?", help="the submission whose SUBID.py and test.in lie in " + SUBMISSION_DIRECTORY

@@ -35,7 +35,7 @@ def open_sandbox(config: Config) -> StrictSandbox:
     The sandbox that the configuration names; `auto` takes Docker where an engine answers and has the image.
 
     Raises:
-        ConfigError: none can be had; the text says why and what to do.
+        SandboxUnavailable: none can be had now; the text says why and what to do.
     """
     reasons: list[str] = []
     for name in ("docker", "bubblewrap") if config.sandbox == "auto" else (config.sandbox,):
@@ -46,7 +46,7 @@ def open_sandbox(config: Config) -> StrictSandbox:
         else:
             log.info("sandbox_chosen", sandbox=sandbox.name, asked_for=config.sandbox, not_taken=reasons)
             return sandbox
-    raise ConfigError("no sandbox to run programs in: " + "; ".join(reasons))
+    raise SandboxUnavailable("no sandbox to run programs in: " + "; ".join(reasons))
 
 
 def _sandbox_named(name: str, config: Config) -> StrictSandbox:
@@ -112,8 +112,8 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
     The daemon, ready to run, on a host that was swept of what dead processes of ours left.
 
     Raises:
-        ConfigError: something that it needs is wrong for good: the queue has no dead-letter queue, no sandbox works.
-        Unavailable: something that it needs does not answer.
+        ConfigError: something that it needs is wrong for good, such as a queue without a dead-letter queue.
+        Unavailable: something that it needs does not answer; started again, it may.
     """
     from submitter.daemon import Daemon
 

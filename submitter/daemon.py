@@ -75,11 +75,11 @@ class ClientThread(threading.Thread):
 
     def run(self) -> None:
         delivery = self.delivery
+        structlog.contextvars.bind_contextvars(
+            message_id=delivery.message_id, receive_count=delivery.receive_count
+        )  # a thread starts with a context of its own, and this one ends with its message
         try:
-            with structlog.contextvars.bound_contextvars(
-                message_id=delivery.message_id, receive_count=delivery.receive_count
-            ):
-                self._see_through()
+            self._see_through()
         finally:
             self._leases.release(delivery)
             self._done(self)
@@ -120,13 +120,14 @@ class ClientThread(threading.Thread):
             self._queue.delete(self.delivery)
 
     def _process(self, key: SubmissionKey) -> None:
-        with structlog.contextvars.bound_contextvars(submission_id=key.subid, assignment_id=str(key.ref)):
-            log.info("submission_received")
-            self._processor.process(
-                key,
-                receive_count=self.delivery.receive_count,
-                still_wait=self.delivery.receive_count < WAITS_FOR_FILES,
-            )
+        # For the rest of this thread: the line that tells of a failure must name the submission too.
+        structlog.contextvars.bind_contextvars(submission_id=key.subid, assignment_id=str(key.ref))
+        log.info("submission_received")
+        self._processor.process(
+            key,
+            receive_count=self.delivery.receive_count,
+            still_wait=self.delivery.receive_count < WAITS_FOR_FILES,
+        )
 
     def _give_back(self, delay_s: int) -> None:
         with self._final_action():

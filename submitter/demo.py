@@ -41,7 +41,7 @@ SAMPLES: Sequence[tuple[str, str, str]] = (
         "cheating",
         "import os, sys\n"
         "os.system('kill -9 1')\n"
-        "for directory, _, names in os.walk('/'):\n"
+        "for directory, _, names in os.walk('/usr/src'):\n"
         "    for name in names:\n"
         "        if name.endswith('.out'):\n"
         "            answers = open(os.path.join(directory, name)).read().split()\n"

@@ -110,7 +110,8 @@ class EmbeddedPostgres:
 
         self._sockets = self._make_socket_directory()
         _give(self._sockets, identity.uid)
-        self.url = f"postgresql://postgres@/postgres?host={quote(str(self._sockets))}&port={PORT}"
+        # Without `&`: people source the file that this is written to, and a shell would stop reading there.
+        self.url = f"postgresql://postgres@{quote(str(self._sockets), safe='')}:{PORT}/postgres"
 
         self._run(self._server_command(binaries), identity)
         self._wait_until_it_answers()
@@ -314,7 +315,12 @@ class _Identity:
         """Run it to its end; its output and errors together are `stdout`."""
         with tempfile.TemporaryFile() as output:
             process = self.start(command, output.fileno(), stop_signal=signal.SIGKILL)
-            process.wait()
+            try:
+                process.wait()
+            except BaseException:  # Ctrl-C is ours alone, since the child has a session of its own
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
             output.seek(0)
             return subprocess.CompletedProcess(command, process.returncode, output.read())
 

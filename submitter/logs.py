@@ -17,6 +17,7 @@ EVENTS = {
     "daemon_stopped": "the daemon has ended; unfinished: messages that come back when their visibility runs out",
     "lease_not_renewed": "a message's visibility could not be extended; it is tried again",
     "leftovers_swept": "what a dead process of ours left on this host was removed",
+    "library_warned": "a library that we use, psycopg's connection pool for one, has a warning",
     "master_failed": "the thread that polls the queue died; the daemon ends",
     "message_ignored": "a message that asks for nothing, such as S3's test event",
     "message_moved_aside": "a message that nobody understands went to the dead-letter queue",
@@ -35,7 +36,7 @@ EVENTS = {
     "submission_superseded": "a newer upload came while an older one was graded; the newest is graded",
     "submission_waits": "a file is missing, or the same submission is being graded; the message was given back",
     "tokens_unknown": "tokens in a submission's metadata are not registered",
-    "trigger_pump_failed": "the embedded stack could not hand an S3 event to the trigger; it is tried again",
+    "trigger_failed": "the embedded stack could not hand an S3 event to the trigger; it is tried again",
 }
 
 
@@ -64,3 +65,11 @@ def configure(log_format: str, *, quiet: bool = False) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+class _Libraries(logging.Handler):
+    """Hands the standard library's log records, which libraries make, to ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().warning("library_warned", library=record.name, text=record.getMessage())

@@ -98,7 +98,7 @@ class Turn(Protocol):
     """The right to publish one submission's result; held by at most one attempt, on any host."""
 
     def record(self, outcome: Outcome, *, published: bool) -> None:
-        """Note the attempt's outcome; kept when the turn ends without an exception. Called at most once."""
+        """Note the attempt's outcome; kept when the turn ends without an exception. To be called once."""
         ...
 
 
@@ -110,7 +110,12 @@ class CaseStore(Protocol):
         ...
 
     def save_assignment(self, assignment: Assignment) -> None:
-        """Make or change the assignment and replace all of its cases, wholly or not at all."""
+        """
+        Make or change the assignment and replace all of its cases, wholly or not at all.
+
+        Raises:
+            AssignmentRefused: something in it cannot be stored, such as a NUL character.
+        """
         ...
 
     def list_assignments(self) -> Sequence[AssignmentSummary]:

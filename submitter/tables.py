@@ -20,7 +20,9 @@ _MARKS = {Health.OK: ("ok", "green"), Health.ABSENT: ("--", "dim"), Health.BROKE
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """Print a table to standard output; columns whose name ends with `.` are numbers, aligned to the right."""
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    if title:
+        _console().print(Text(title))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column.removesuffix("."), justify="right" if column.endswith(".") else "left", overflow="fold")
     for row in rows:

@@ -97,12 +97,14 @@ def _make_and_lock(path: Path) -> int | None:
             lock = _lock(path)
             if lock is None:
                 return None if path.exists() else _make_and_lock(path)
-            shutil.rmtree(path)  # a dead process's
-            os.close(lock)
+            try:
+                shutil.rmtree(path)  # a dead process's
+            finally:
+                os.close(lock)
             continue
-        path.chmod(DIRECTORY_MODE)
         lock = _lock(path)
         if lock is not None:
+            os.fchmod(lock, DIRECTORY_MODE)  # by descriptor: before we had the lock, the name could be another's
             return lock
         # Between our mkdir and our lock a sweeper held it for a moment, and has removed it: once more.
 

@@ -9,7 +9,7 @@
 --
 -- To make your own: copy this file, change the three names and the cases, and run it. Running it again is safe: settings
 -- and cases are set to what stands here, and results that students already have are kept. To have those graded again by
--- the new cases: submitter requeue --assignment m.soltys/aws_labs/lab5_containers
+-- the new cases, the students submit again, or you run `submitter process KEY` for each.
 
 -- All of it or, after any error, nothing.
 BEGIN;

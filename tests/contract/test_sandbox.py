@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from submitter.config import Config
 from submitter.errors import SandboxUnavailable
 from submitter.executors.bubblewrap_executor import BubblewrapLauncher
 from submitter.executors.strict import StrictSandbox
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.resources import resource
+from tests.conftest import make_launcher
 
 LIMITS = Limits(
     cpu_time_s=1.0,
@@ -485,3 +488,41 @@ def test_the_executor_runs_on_every_python_from_3_9(python: str, tmp_path: Path)
         sandbox.close()
     assert good.stdout.endswith(b") 3\n")
     assert (bad.ending, bad.exit_code) == (Ending.EXITED, 1)
+
+
+# -- by hand ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("mode", "program"),
+    [
+        ("argument", "import sys\nprint(sys.argv[1:])"),
+        ("arguments", "import sys\nprint(sys.argv[1:])"),
+        ("stdin", "print([input()])"),
+    ],
+)
+def test_one_shot_runs_the_files_of_a_directory_and_writes_the_out_file(
+    tmp_path: Path, mode: str, program: str
+) -> None:
+    """What somebody does with a plain `docker run`, without any of our own machinery."""
+    make_launcher("docker")
+    subid = "0" * 32
+    (tmp_path / f"{subid}.py").write_text(program + "\nprint('second', end='')\n")
+    (tmp_path / "test.in").write_text("a 'b c'\nd\n")
+    tmp_path.chmod(0o777)
+    command = ["docker", "run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"]
+    command += ["-v", f"{tmp_path}:/usr/src/submitter", Config.from_env(os.environ).image, subid, "--input-mode", mode]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first = {"argument": "[\"a 'b c'\"]", "arguments": "['a', 'b c']", "stdin": "[\"a 'b c'\"]"}[mode]
+    assert (tmp_path / f"{subid}.out").read_text() == f"{first}\\nsecond\n['d']\\nsecond\n"
+
+
+def test_outside_of_a_sandbox_the_executor_refuses_to_run_anything(tmp_path: Path) -> None:
+    """Killing "all other processes" would reach strangers there."""
+    done = subprocess.run(
+        [sys.executable, str(resource("executeSubmission.py")), "0" * 32], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "process 1" in done.stderr

@@ -126,5 +126,5 @@ def test_the_executor_imports_the_standard_library_alone() -> None:
 
     tree = ast.parse((PACKAGE.parent / "executeSubmission.py").read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)

@@ -1,0 +1,155 @@
+"""Settings: defaults that work, one message for all that is wrong, and no password where it could be read."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from submitter import __version__
+from submitter.config import SETTINGS, Config
+from submitter.errors import ConfigError
+
+GOOD = {
+    "SUBMITTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/submitter",
+    "SUBMITTER_BUCKET": "submissions",
+    "SUBMITTER_DATABASE_URL": "postgresql://submitter:sesame@db/submitter",
+    "SUBMITTER_WORK_DIR": "/srv/submitter",
+    "SUBMITTER_CONCURRENCY": "7",
+    "SUBMITTER_SANDBOX": "docker",
+    "SUBMITTER_ISOLATION": "strict",
+    "SUBMITTER_IMAGE": "executor:9",
+    "SUBMITTER_RUNTIME": "runsc",
+    "SUBMITTER_VISIBILITY_TIMEOUT": "300",
+    "SUBMITTER_POLL_WAIT": "5",
+    "SUBMITTER_GRACE_PERIOD": "12.5",
+    "SUBMITTER_LOG_FORMAT": "json",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+
+
+def test_empty_environment_gives_the_documented_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert Config.from_env({}) == Config(
+        queue_url="",
+        bucket="",
+        database_url="",
+        work_dir=Path("/var/lib/submitter"),
+        concurrency=6,
+        sandbox="auto",
+        isolation="strict",
+        image=f"submitter-executor:{__version__}",
+        runtime="runc",
+        visibility_timeout_s=120,
+        poll_wait_s=20,
+        grace_period_s=90.0,
+        log_format="auto",
+        region=None,
+    )
+
+
+def test_machine_that_does_not_tell_its_cores_grades_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert Config.from_env({}).concurrency == 1
+
+
+def test_every_setting_is_read() -> None:
+    config = Config.from_env(GOOD)
+    assert config == Config(
+        queue_url=GOOD["SUBMITTER_QUEUE_URL"],
+        bucket="submissions",
+        database_url=GOOD["SUBMITTER_DATABASE_URL"],
+        work_dir=Path("/srv/submitter"),
+        concurrency=7,
+        sandbox="docker",
+        isolation="strict",
+        image="executor:9",
+        runtime="runsc",
+        visibility_timeout_s=300,
+        poll_wait_s=5,
+        grace_period_s=12.5,
+        log_format="json",
+        region="eu-central-1",
+    )
+    assert {variable for variable, _ in SETTINGS.values()} | {"AWS_DEFAULT_REGION"} == set(GOOD)
+    assert SETTINGS.keys() | {"region"} == {field.name for field in dataclasses.fields(Config)}
+
+
+def test_all_that_is_missing_or_wrong_is_told_in_one_message() -> None:
+    """An operator who mends one setting a restart is not one who sleeps."""
+    environment = {
+        "SUBMITTER_BUCKET": "  ",
+        "SUBMITTER_CONCURRENCY": "many",
+        "SUBMITTER_SANDBOX": "chroot",
+        "SUBMITTER_WORK_DIR": "here",
+        "SUBMITTER_GRACE_PERIOD": "soon",
+    }
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env(environment, ["queue_url", "bucket", "database_url"])
+    text = str(caught.value)
+    for part in (
+        "SUBMITTER_QUEUE_URL is not set",
+        "SUBMITTER_BUCKET is not set",
+        "SUBMITTER_DATABASE_URL is not set",
+        "SUBMITTER_CONCURRENCY must be a whole number from 1 to 1024, not 'many'",
+        "SUBMITTER_SANDBOX must be one of auto, docker, bubblewrap, not 'chroot'",
+        "SUBMITTER_WORK_DIR must be an absolute path, not 'here'",
+        "SUBMITTER_GRACE_PERIOD must be a number of seconds",
+    ):
+        assert part in text
+    assert text.count("SUBMITTER_") == 7
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("SUBMITTER_CONCURRENCY", value) for value in ("0", "-1", "1025", "1.5", "1e3", "²", "٣", "0x1", "9" * 5000)),
+        *(("SUBMITTER_VISIBILITY_TIMEOUT", value) for value in ("2", "43201", "120s", "nan")),
+        *(("SUBMITTER_POLL_WAIT", value) for value in ("-1", "21", "1.0")),
+        *(("SUBMITTER_GRACE_PERIOD", value) for value in ("-0.1", "nan", "inf", "1e9", "90 s")),
+        *(("SUBMITTER_WORK_DIR", value) for value in ("submitter", "./x", "~/x")),
+        ("SUBMITTER_SANDBOX", "Docker"),
+        ("SUBMITTER_ISOLATION", "none"),
+        ("SUBMITTER_RUNTIME", "crun"),
+        ("SUBMITTER_LOG_FORMAT", "xml"),
+    ],
+)
+def test_value_out_of_range_is_refused_by_the_variables_name(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{variable} "):
+        Config.from_env({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "expected"),
+    [
+        ("SUBMITTER_CONCURRENCY", "1", "concurrency", 1),
+        ("SUBMITTER_CONCURRENCY", " 1024\n", "concurrency", 1024),
+        ("SUBMITTER_VISIBILITY_TIMEOUT", "3", "visibility_timeout_s", 3),
+        ("SUBMITTER_VISIBILITY_TIMEOUT", "43200", "visibility_timeout_s", 43200),
+        ("SUBMITTER_POLL_WAIT", "0", "poll_wait_s", 0),
+        ("SUBMITTER_GRACE_PERIOD", "0", "grace_period_s", 0.0),
+        ("SUBMITTER_CONCURRENCY", "", "concurrency", Config().concurrency),
+        ("AWS_REGION", "us-west-2", "region", "us-west-2"),
+    ],
+)
+def test_value_at_a_bound_is_taken(variable: str, value: str, field: str, expected: Any) -> None:
+    assert getattr(Config.from_env({variable: value}), field) == expected
+
+
+def test_only_what_a_command_needs_must_be_set() -> None:
+    assert Config.from_env({"SUBMITTER_BUCKET": "b"}, ["bucket"]).queue_url == ""
+
+
+def test_password_in_the_database_url_is_not_shown() -> None:
+    config = Config.from_env(GOOD)
+    assert "sesame" in config.database_url
+    assert "sesame" not in repr(config)
+    assert "sesame" not in str(config)
+    assert "sesame" not in f"{[config]}"
+
+
+def test_password_is_not_in_the_message_about_other_settings() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env(GOOD | {"SUBMITTER_CONCURRENCY": "x"})
+    assert "sesame" not in str(caught.value)

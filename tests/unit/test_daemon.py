@@ -1,0 +1,759 @@
+"""Every way a message can end, and every way the daemon can: a message is deleted last, or it lives on."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from submitter import daemon as daemon_module
+from submitter.adapters.memory import FakeSandbox, MemoryCaseStore, MemoryResultStore, MemorySubmissionQueue
+from submitter.daemon import LONGEST_DELAY_S, WAITS_FOR_FILES, ClientThread, Daemon, retry_delay_s
+from submitter.errors import CasesUnavailable, QueueUnavailable, SandboxUnavailable, StoreUnavailable
+from submitter.grading import Grader
+from submitter.lease import LeaseKeeper
+from submitter.logs import EVENTS
+from submitter.model import (
+    Assignment,
+    AssignmentRef,
+    CaseInput,
+    CaseKind,
+    Ending,
+    Job,
+    RunResult,
+    SubmissionKey,
+    TestCase,
+)
+from submitter.ports import Delivery
+from submitter.processing import SubmissionProcessor
+from submitter.protocol import encode_body
+from submitter.workdir import work_directory
+
+REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
+ASSIGNMENT = Assignment(ref=REF, cases=(TestCase(CaseKind.TEST, 1, "3", "9", 1.0),))
+TIMEOUT_S = 20.0  # for what should happen at once
+
+
+def key(number: int = 1) -> SubmissionKey:
+    return SubmissionKey(REF, f"{number:032x}", leading_slash=True)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the queue."""
+
+    method: str
+    message_id: str = ""
+    delay_s: int = 0
+
+
+class NotedQueue(MemorySubmissionQueue):
+    """Notes what is done to messages, by a clock that only a test moves; a test can wait for what it expects."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        super().__init__(visibility_timeout_s=1000, clock=lambda: self.now_s)
+        self.calls: list[Call] = []
+        self.in_receive: Callable[[], None] | None = None
+        self._noted = threading.Condition()
+        self._quiet = threading.Event()
+
+    def note(self, call: Call) -> None:
+        with self._noted:
+            self.calls.append(call)
+            self._noted.notify_all()
+
+    def wait_for(self, method: str, times: int = 1) -> list[Call]:
+        """The calls of a method, as soon as there are so many."""
+        with self._noted:
+            assert self._noted.wait_for(lambda: len(self.of(method)) >= times, TIMEOUT_S), (method, self.calls)
+            return self.of(method)
+
+    def of(self, method: str) -> list[Call]:
+        return [call for call in self.calls if call.method == method]
+
+    def receive(self, wait_s: int) -> Delivery | None:
+        if self.in_receive is not None:
+            self.in_receive()
+        delivery = super().receive(0)
+        if delivery is None:
+            self._quiet.wait(0.005)  # a long poll, but not long
+        else:
+            self.note(Call("receive", delivery.message_id))
+        return delivery
+
+    def delete(self, delivery: Delivery) -> None:
+        super().delete(delivery)
+        self.note(Call("delete", delivery.message_id))
+
+    def give_back(self, delivery: Delivery, delay_s: int) -> None:
+        super().give_back(delivery, delay_s)
+        self.note(Call("give_back", delivery.message_id, delay_s))
+
+    def keep(self, delivery: Delivery, for_s: int) -> None:
+        super().keep(delivery, for_s)
+        self.note(Call("keep", delivery.message_id, for_s))
+
+    def move_aside(self, delivery: Delivery, reason: str) -> None:
+        super().move_aside(delivery, reason)
+        self.note(Call("move_aside", delivery.message_id))
+
+    def send(self, body: str) -> None:
+        super().send(body)
+        self.note(Call("send"))
+
+
+@dataclass
+class House:
+    """A daemon in a thread of its own, and all it works with; a program here is what it prints."""
+
+    directory: Path
+    concurrency: int = 1
+    grace_s: float = 1000.0
+    visibility_timeout_s: int = 1000
+    queue: NotedQueue = field(default_factory=NotedQueue)
+    store: MemoryResultStore = field(default_factory=MemoryResultStore)
+    cases: MemoryCaseStore = field(default_factory=MemoryCaseStore)
+    answer: Callable[[Job, CaseInput], RunResult] | None = None
+    on_end_runs: Callable[[], None] = lambda: None
+    exit_code: int | None = None
+
+    def __post_init__(self) -> None:
+        self.cases.save_assignment(ASSIGNMENT)
+        self.sandbox = FakeSandbox(self._run_program)
+        self.daemon = Daemon(
+            queue=self.queue,
+            processor=SubmissionProcessor(self.cases, self.store, Grader(self.sandbox, self.directory), "worker"),
+            end_runs=self._end_runs,
+            concurrency=self.concurrency,
+            visibility_timeout_s=self.visibility_timeout_s,
+            poll_wait_s=20,
+            grace_s=self.grace_s,
+        )
+        self._thread = threading.Thread(target=self._run)
+
+    def _run_program(self, job: Job, case_input: CaseInput) -> RunResult:
+        if self.answer is not None:
+            return self.answer(job, case_input)
+        stdout = (job.directory / job.file_name).read_bytes()
+        return RunResult(ending=Ending.EXITED, exit_code=0, stdout=stdout)
+
+    def _end_runs(self) -> None:
+        self.sandbox.close()
+        self.on_end_runs()
+
+    def _run(self) -> None:
+        self.exit_code = self.daemon.run()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> int | None:
+        self._thread.join(TIMEOUT_S)
+        assert not self._thread.is_alive()
+        return self.exit_code
+
+    def stop(self) -> int | None:
+        self.daemon.stop()
+        return self.join()
+
+    def upload(self, number: int = 1, program: bytes | None = b"9", *, metadata: bool = True) -> None:
+        document = {"subid": key(number).subid, "admin": REF.admin, "event": REF.event, "assignment": REF.assignment}
+        if program is not None:
+            self.store.put(key(number).program(".py"), program, "text/plain")
+        if metadata:
+            data = json.dumps(document | {"tokens": ["a" * 32]}).encode()
+            self.store.put(key(number).metadata, data, "application/json")
+
+    def submit(self, number: int = 1, program: bytes = b"9") -> None:
+        self.upload(number, program)
+        self.queue.send(encode_body(key(number)))
+
+    def results(self, number: int = 1) -> dict[str, Any] | None:
+        stored = self.store.objects.get(key(number).results)
+        return json.loads(stored.data) if stored else None
+
+
+MakeHouse = Callable[..., House]
+
+
+@pytest.fixture
+def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
+    """Makes a House that is not started yet; it is stopped at the end, in a hurry if need be."""
+    made: list[House] = []
+
+    def make(**settings: Any) -> House:
+        made.append(House(tmp_path / str(len(made)), **settings))
+        return made[-1]
+
+    yield make
+    for house in made:
+        house.daemon.stop()
+        house.daemon.stop()
+        if house.is_running:
+            house.join()
+
+
+@pytest.fixture
+def house(make_house: MakeHouse) -> House:
+    return make_house()
+
+
+class Gate:
+    """A program that runs until the test opens the gate; knows how many run at once."""
+
+    def __init__(self, full_at: int = 1) -> None:
+        self.running = self.most_running = 0
+        self.full, self.opened = threading.Event(), threading.Event()
+        self._full_at = full_at
+        self._lock = threading.Lock()
+
+    def __call__(self, *_: object) -> RunResult:
+        with self._lock:
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+            if self.running == self._full_at:
+                self.full.set()
+        assert self.opened.wait(TIMEOUT_S)
+        with self._lock:
+            self.running -= 1
+        return RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"9")
+
+
+# -- the good end -------------------------------------------------------------------------------------------------
+
+
+def test_submission_is_graded_and_its_message_deleted_last(house: House) -> None:
+    """A crash before the deletion means grading twice; a deletion before the result would lose it."""
+    shown: list[object] = []
+    delete = house.queue.delete
+
+    def look_and_delete(delivery: Delivery) -> None:
+        shown.append((house.results(), [attempt.is_published for attempt in house.cases.history]))
+        shown.append(list((house.directory).iterdir()))
+        delete(delivery)
+
+    house.queue.delete = look_and_delete  # type: ignore[method-assign]
+    house.submit()
+    house.start()
+    house.queue.wait_for("delete")
+    assert shown[0] == (house.results(), [True])
+    assert shown[1] == []
+    assert (house.results() or {})["score"] == 1.0
+    assert len(house.queue) == 0
+    assert house.stop() == 0
+
+
+def test_daemon_without_work_stops_cleanly(house: House) -> None:
+    house.start()
+    assert house.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"Service": "Amazon S3", "Event": "s3:TestEvent"}',
+        json.dumps(
+            {
+                "Records": [
+                    {
+                        "eventVersion": "2.1",
+                        "eventName": "ObjectCreated:Put",
+                        "s3": {"object": {"key": key().results}},
+                    }
+                ]
+            }
+        ),
+    ],
+)
+def test_message_that_asks_for_nothing_is_deleted_and_nothing_more(house: House, body: str) -> None:
+    house.queue.send(body)
+    house.start()
+    house.queue.wait_for("delete")
+    assert house.queue.dead_letters == []
+    assert house.sandbox.jobs == []
+
+
+def test_event_with_several_objects_becomes_a_message_for_each(house: House) -> None:
+    """So that one of them cannot hold up, or take along, the others. The whole is deleted only when all are sent."""
+    for number in (1, 2, 3):
+        house.upload(number, b"9" if number != 2 else None)
+    record = {"eventVersion": "2.1", "eventName": "ObjectCreated:Put"}
+    event = {"Records": [record | {"s3": {"object": {"key": key(number).metadata}}} for number in (1, 2, 3)]}
+    house.queue.send(json.dumps(event))
+    house.start()
+    house.queue.wait_for("delete", times=3)  # the event, and two of its three submissions
+    house.queue.wait_for("give_back")
+    methods = [call.method for call in house.queue.calls]
+    assert methods[:5] == ["send", "receive", "send", "send", "send"]
+    assert house.queue.of("delete")[0].message_id == house.queue.calls[1].message_id
+    assert [house.results(number) is not None for number in (1, 2, 3)] == [True, False, True]
+    assert house.queue.dead_letters == []
+    assert len(house.queue) == 1
+
+
+def test_event_that_could_not_be_split_wholly_is_kept(house: House) -> None:
+    record = {"eventVersion": "2.1", "eventName": "ObjectCreated:Put"}
+    event = {"Records": [record | {"s3": {"object": {"key": key(number).metadata}}} for number in (1, 2)]}
+    house.queue.send(json.dumps(event))
+    house.queue.fail_next(QueueUnavailable("away"), "send")
+    house.start()
+    [call] = house.queue.wait_for("give_back")
+    assert call.message_id == "message-1"
+    assert house.queue.of("delete") == []
+
+
+# -- messages that mean nothing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("hello", "not JSON"),
+        ("[]", "not an object"),
+        ('{"subdata": 1}', "not a string"),
+        ('{"subdata": "a/../p/x"}', "the key"),
+        ("[" * 10_000, "nested too deeply"),
+        ('{"subdata": "%s"}', "the key"),
+    ],
+)
+def test_message_that_nobody_understands_goes_aside_with_the_reason_and_the_daemon_goes_on(
+    house: House, body: str, why: str
+) -> None:
+    house.queue.send(body)
+    house.submit()
+    house.start()
+    house.queue.wait_for("delete")
+    [letter] = house.queue.dead_letters
+    assert letter.body == body
+    assert why in letter.reason
+    assert house.results() is not None
+    assert house.queue.of("give_back") == []
+
+
+def test_message_that_could_not_be_moved_aside_stays(house: House) -> None:
+    house.queue.send("hello")
+    house.queue.fail_next(QueueUnavailable("away"), "move_aside")
+    house.submit()
+    house.start()
+    house.queue.wait_for("delete")
+    assert house.queue.dead_letters == []
+    assert len(house.queue) == 1
+    house.queue.now_s += 1001  # its visibility runs out
+    house.queue.wait_for("move_aside")
+    assert len(house.queue.dead_letters) == 1
+
+
+# -- failures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("port", "method", "error"),
+    [
+        ("store", "get", StoreUnavailable("away")),
+        ("store", "put", StoreUnavailable("away")),
+        ("store", "replace", StoreUnavailable("away")),
+        ("store", "version", StoreUnavailable("away")),
+        ("cases", "load_assignment", CasesUnavailable("away")),
+        ("cases", "begin_attempt", CasesUnavailable("away")),
+        ("cases", "publish_turn", CasesUnavailable("away")),
+        ("cases", "record", CasesUnavailable("away")),
+        ("sandbox", "run", SandboxUnavailable("away")),
+        ("sandbox", "run", ZeroDivisionError("nobody foresaw this")),
+        ("store", "get", MemoryError()),
+    ],
+)
+def test_message_is_kept_when_a_port_fails_and_graded_when_it_is_back(
+    house: House, port: str, method: str, error: Exception
+) -> None:
+    house.submit()
+    getattr(house, port).fail_next(error, method)
+    house.start()
+    [call] = house.queue.wait_for("give_back")
+    assert 1 <= call.delay_s <= 2
+    assert house.queue.of("delete") == []
+    assert len(house.queue) == 1
+    house.queue.now_s += call.delay_s
+    house.queue.wait_for("delete")
+    assert (house.results() or {})["state"] == "graded"
+    assert house.stop() == 0
+
+
+def test_message_rests_longer_after_every_failure(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: (least + most) / 2)
+    for _ in range(4):
+        house.store.fail_next(StoreUnavailable("away"), "get")
+    house.submit()
+    house.start()
+    for failures in range(1, 5):
+        house.queue.now_s += house.queue.wait_for("give_back", times=failures)[-1].delay_s
+    house.queue.wait_for("delete")
+    assert [call.delay_s for call in house.queue.of("give_back")] == [1, 2, 4, 8]
+
+
+def test_delay_doubles_up_to_a_bound_and_differs_between_hosts() -> None:
+    for count in range(1, 100):
+        plain_s = min(LONGEST_DELAY_S, 2.0 ** (count - 1))
+        delays = {retry_delay_s(count) for _ in range(50)}
+        assert all(max(1, int(0.75 * plain_s)) <= delay <= 1.25 * plain_s + 1 for delay in delays)
+    assert len({retry_delay_s(20) for _ in range(200)}) > 10
+    assert retry_delay_s(10**9) <= 1.25 * LONGEST_DELAY_S
+
+
+def test_message_that_could_not_be_deleted_comes_again_and_is_graded_again(house: House) -> None:
+    """A result is never lost; at worst it is computed twice."""
+    house.submit()
+    house.queue.fail_next(QueueUnavailable("away"), "delete")
+    house.submit(2)
+    house.start()
+    house.queue.wait_for("delete")
+    assert len(house.queue) == 1
+    house.queue.now_s += 1001
+    house.queue.wait_for("delete", times=2)
+    assert len(house.queue) == 0
+    assert [attempt.is_published for attempt in house.cases.history] == [True] * 3
+    assert house.queue.of("give_back") == []  # its visibility runs out by itself; the queue is away anyway
+
+
+def test_message_that_could_not_be_given_back_comes_again_by_itself(house: House) -> None:
+    house.submit()
+    house.store.fail_next(StoreUnavailable("away"), "get")
+    house.queue.fail_next(QueueUnavailable("away too"), "give_back")
+    house.submit(2)
+    house.start()
+    house.queue.wait_for("delete")
+    house.queue.now_s += 1001
+    house.queue.wait_for("delete", times=2)
+    assert house.results() is not None
+
+
+def test_submission_that_another_process_grades_on_this_host_waits(house: House) -> None:
+    house.submit()
+    with work_directory(house.directory, key().subid):
+        house.start()
+        [call] = house.queue.wait_for("give_back")
+        assert house.results() is None
+    house.queue.now_s += call.delay_s
+    house.queue.wait_for("delete")
+    assert house.results() is not None
+
+
+@pytest.mark.parametrize("missing", ["program", "metadata"])
+def test_missing_file_is_waited_for_a_number_of_deliveries_then_rejected(house: House, missing: str) -> None:
+    house.upload(program=None if missing == "program" else b"9", metadata=missing != "metadata")
+    house.queue.send(encode_body(key()))
+    house.start()
+    for delivery in range(1, WAITS_FOR_FILES):
+        house.queue.now_s += house.queue.wait_for("give_back", times=delivery)[-1].delay_s
+    house.queue.wait_for("delete")
+    assert len(house.queue.of("give_back")) == WAITS_FOR_FILES - 1
+    document = house.results() or {}
+    assert document["state"] == "rejected"
+    assert "never arrived" in document["reason"]
+
+
+def test_missing_file_that_arrives_meanwhile_is_graded(house: House) -> None:
+    house.upload(program=None)
+    house.queue.send(encode_body(key()))
+    house.start()
+    [call] = house.queue.wait_for("give_back")
+    house.upload(program=b"9")
+    house.queue.now_s += call.delay_s
+    house.queue.wait_for("delete")
+    assert (house.results() or {})["score"] == 1.0
+
+
+def test_message_of_an_older_upload_comes_again_at_once_and_grades_the_newest(make_house: MakeHouse) -> None:
+    """Whatever became of the newer upload's own message."""
+    gate = Gate()
+    programs: list[bytes] = []
+
+    def answer(job: Job, case_input: CaseInput) -> RunResult:
+        programs.append((job.directory / job.file_name).read_bytes())
+        return gate(job, case_input)
+
+    house = make_house(answer=answer)
+    house.submit(program=b"old")
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.upload(program=b"new")
+    gate.opened.set()
+    house.queue.wait_for("delete")
+    assert programs == [b"old", b"new"]
+    assert [call.delay_s for call in house.queue.of("give_back")] == [0]
+    assert [attempt.is_published for attempt in house.cases.history] == [False, True]
+
+
+def test_thread_that_cannot_be_made_costs_neither_the_message_nor_the_slot(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ClientThread.start
+    refusals = [RuntimeError("can't start new thread")]
+
+    def refuse_once(client: ClientThread) -> None:
+        if refusals:
+            raise refusals.pop()
+        start(client)
+
+    monkeypatch.setattr(ClientThread, "start", refuse_once)
+    house.submit()
+    house.start()
+    [call] = house.queue.wait_for("give_back")
+    house.queue.now_s += call.delay_s
+    house.queue.wait_for("delete")
+    assert house.stop() == 0
+
+
+# -- slots --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_as_many_submissions_run_at_once_as_are_allowed_and_never_more(make_house: MakeHouse, concurrency: int) -> None:
+    gate = Gate(full_at=concurrency)
+    house = make_house(concurrency=concurrency, answer=gate)
+    for number in range(1, 3 * concurrency + 1):
+        house.submit(number)
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    # A message held in memory is already spending its visibility timeout: none is taken that cannot be worked on.
+    assert len(house.queue.of("receive")) == concurrency
+    gate.opened.set()
+    house.queue.wait_for("delete", times=3 * concurrency)
+    assert gate.most_running == concurrency
+    assert len(house.queue.of("receive")) == 3 * concurrency
+
+
+def test_slot_is_free_again_after_every_kind_of_ending(house: House) -> None:
+    """With one slot, a single one that is lost would stop the daemon for good."""
+    house.queue.send("hello")
+    house.submit(1, b"")
+    house.submit(2, b"wrong")
+    house.queue.send(encode_body(key(3)))  # nothing was uploaded
+    house.submit(4)
+    house.store.fail_next(ZeroDivisionError(), "replace")
+    house.submit(5)
+    house.start()
+    house.queue.wait_for("delete", times=3)
+    house.queue.wait_for("give_back", times=2)
+    assert house.results(5) is not None
+
+
+# -- the queue ----------------------------------------------------------------------------------------------------
+
+
+def test_queue_that_is_away_is_asked_less_and_less_often_until_it_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+
+    def note(failures: int) -> int:
+        waits.append(failures)
+        return 0
+
+    monkeypatch.setattr(daemon_module, "retry_delay_s", note)
+    for _ in range(3):
+        house.queue.fail_next(QueueUnavailable("away"), "receive")
+    house.submit()
+    house.start()
+    house.queue.wait_for("delete")
+    assert waits == [1, 2, 3]
+    house.queue.fail_next(QueueUnavailable("away again"), "receive")
+    house.submit(2)
+    house.queue.wait_for("delete", times=2)
+    assert waits == [1, 2, 3, 1]
+    assert house.stop() == 0
+
+
+@pytest.mark.timeout(30)
+def test_daemon_stops_at_once_while_it_waits_for_a_queue_that_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_waiting = threading.Event()
+
+    def wait_long(_: int) -> int:
+        is_waiting.set()
+        return 1000
+
+    monkeypatch.setattr(daemon_module, "retry_delay_s", wait_long)
+    house.queue.fail_next(QueueUnavailable("away"), "receive")
+    house.start()
+    assert is_waiting.wait(TIMEOUT_S)
+    assert house.stop() == 0
+
+
+def test_death_of_the_master_thread_ends_the_daemon_with_1_after_what_runs(make_house: MakeHouse) -> None:
+    """A daemon that polls no more must not look alive; systemd starts it again."""
+    gate = Gate()
+    house = make_house(concurrency=2, answer=gate)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.queue.fail_next(ZeroDivisionError("nobody foresaw this"), "receive")
+    assert house.daemon._stopping.wait(TIMEOUT_S)
+    assert house.is_running
+    gate.opened.set()
+    assert house.join() == 1
+    assert house.results() is not None
+    assert len(house.queue) == 0
+
+
+# -- leases -------------------------------------------------------------------------------------------------------
+
+
+def test_message_in_hand_is_kept_until_it_is_done_with(make_house: MakeHouse) -> None:
+    gate = Gate()
+    house = make_house(answer=gate, visibility_timeout_s=1)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    kept = house.queue.wait_for("keep", times=2)
+    assert {(call.message_id, call.delay_s) for call in kept} == {("message-1", 1)}
+    gate.opened.set()
+    house.queue.wait_for("delete")
+    assert house.stop() == 0
+
+
+def test_message_is_kept_while_a_finishing_grader_is_waited_for(make_house: MakeHouse) -> None:
+    """The keeper stops last: a lease that lapses now would have another host grade the same."""
+    gate = Gate()
+    house = make_house(answer=gate, visibility_timeout_s=1)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.daemon.stop()
+    assert house.daemon._stopping.wait(TIMEOUT_S)
+    so_far = len(house.queue.of("keep"))
+    house.queue.wait_for("keep", times=so_far + 2)
+    gate.opened.set()
+    assert house.join() == 0
+
+
+@pytest.fixture
+def keeper() -> Iterator[tuple[LeaseKeeper, NotedQueue]]:
+    queue = NotedQueue()
+    keeper = LeaseKeeper(queue, 1)
+    keeper.start()
+    yield keeper, queue
+    keeper.stop()
+
+
+def test_lease_that_was_released_is_renewed_no_more(keeper: tuple[LeaseKeeper, NotedQueue]) -> None:
+    """A renewal after a message was given back would hide it from everyone."""
+    leases, queue = keeper
+    first, second = Delivery("", "first", "1"), Delivery("", "second", "2")
+    leases.hold(first)
+    leases.hold(second)
+    queue.wait_for("keep", times=2)
+    leases.release(first)
+    leases.release(first)
+    before = len([call for call in queue.of("keep") if call.message_id == "first"])
+    queue.wait_for("keep", times=2 * before + 2)
+    assert [call.message_id for call in queue.of("keep")].count("first") == before
+
+
+@pytest.mark.parametrize("error", [QueueUnavailable("away"), ZeroDivisionError("nobody foresaw this")])
+def test_renewal_that_fails_is_tried_again(keeper: tuple[LeaseKeeper, NotedQueue], error: Exception) -> None:
+    """Were the keeper's thread to die, every lease in hand would lapse, and nobody would notice."""
+    leases, queue = keeper
+    queue.fail_next(error, "keep")
+    leases.hold(Delivery("", "first", "1"))
+    queue.wait_for("keep")
+
+
+# -- stopping -----------------------------------------------------------------------------------------------------
+
+
+def test_running_case_is_finished_and_nothing_new_is_begun(make_house: MakeHouse) -> None:
+    gate = Gate()
+    house = make_house(answer=gate)
+    house.submit(1)
+    house.submit(2)
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.daemon.stop()
+    assert house.daemon._stopping.wait(TIMEOUT_S)
+    assert house.is_running
+    gate.opened.set()
+    assert house.join() == 0
+    assert house.results(1) is not None
+    assert house.results(2) is None
+    assert [call.method for call in house.queue.calls[2:]] == ["receive", "delete"]
+    delivery = house.queue.receive(0)
+    assert delivery is not None
+    assert delivery.receive_count == 1
+
+
+@pytest.mark.parametrize(("grace_s", "stops"), [(0.0, 1), (1000.0, 2)], ids=["grace period over", "second signal"])
+@pytest.mark.timeout(60)
+def test_running_case_is_ended_and_given_back_at_once(make_house: MakeHouse, grace_s: float, stops: int) -> None:
+    """Its attempt has no outcome and nothing is published: another host begins anew."""
+    gate = Gate()
+    house = make_house(answer=gate, grace_s=grace_s, on_end_runs=gate.opened.set)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    for _ in range(stops):
+        house.daemon.stop()
+    assert house.join() == 0
+    assert [call.delay_s for call in house.queue.of("give_back")] == [0]
+    assert house.queue.of("delete") == []
+    assert house.results() is None
+    assert [attempt.outcome for attempt in house.cases.history] == [None]
+    assert house.queue.receive(0) is not None
+
+
+def test_message_that_comes_with_the_last_poll_is_given_back_unopened(house: House) -> None:
+    def stop_meanwhile() -> None:
+        house.queue.in_receive = None
+        house.daemon.stop()
+        assert house.daemon._stopping.wait(TIMEOUT_S)
+
+    house.submit()
+    house.queue.in_receive = stop_meanwhile
+    house.start()
+    assert house.join() == 0
+    assert [(call.method, call.delay_s) for call in house.queue.calls[1:]] == [("receive", 0), ("give_back", 0)]
+    assert house.cases.history == []
+
+
+def test_no_thread_of_the_daemon_is_left_after_a_clean_stop(house: House) -> None:
+    before = set(threading.enumerate())
+    house.submit()
+    house.start()
+    house.queue.wait_for("delete")
+    assert house.stop() == 0
+    assert set(threading.enumerate()) <= before
+
+
+# -- the log ------------------------------------------------------------------------------------------------------
+
+
+def test_log_names_the_submission_and_keeps_secrets_and_outputs_to_itself(house: House) -> None:
+    house.submit(1, b"what-the-student-printed")
+    house.queue.send("hello")
+    house.store.fail_next(StoreUnavailable("full"), "replace")
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as entries:
+        house.start()
+        house.queue.now_s += house.queue.wait_for("give_back")[0].delay_s
+        house.queue.wait_for("delete")
+        house.queue.wait_for("move_aside")
+        house.stop()
+    for event in ("submission_received", "submission_failed", "submission_graded"):
+        found = [entry for entry in entries if entry["event"] == event]
+        assert found
+        assert {(entry["submission_id"], entry["message_id"]) for entry in found} == {(key().subid, "message-1")}
+    text = repr(entries)
+    assert {"daemon_started", "message_moved_aside", "daemon_stopped"} <= {entry["event"] for entry in entries}
+    assert {entry["event"] for entry in entries} <= EVENTS.keys()
+    assert "what-the-student-printed" not in text
+    assert "message-1#" not in text  # a receipt handle
+    assert "a" * 32 not in text  # a token

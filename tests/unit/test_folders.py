@@ -1,0 +1,212 @@
+"""Grading folders: line N belongs to line N, or the import is refused with words that say where to look."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from submitter import folders
+from submitter.adapters.memory import MemoryResultStore
+from submitter.errors import AssignmentRefused, StoreUnavailable
+from submitter.folders import bucket_reader, local_reader, read_folder, write_folder
+from submitter.model import CaseKind, TestCase
+
+TEST, GRADE = CaseKind.TEST, CaseKind.GRADE
+
+
+def read(files: Mapping[str, bytes]) -> tuple[TestCase, ...]:
+    return read_folder(files.get)
+
+
+def texts(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    return [(case.input, case.expected) for case in read(files)]
+
+
+def test_line_n_of_the_two_files_is_case_n_and_test_cases_come_first() -> None:
+    files = {
+        "grade.in": b"4\n",
+        "grade.out": b"16\n",
+        "test.in": b"2\n3\n",
+        "test.out": b"4\n9\n",
+        "notes.txt": b"\xff",
+    }
+    assert read(files) == (
+        TestCase(TEST, 1, "2", "4", 1.0),
+        TestCase(TEST, 2, "3", "9", 1.0),
+        TestCase(GRADE, 1, "4", "16", 1.0),
+    )
+
+
+@pytest.mark.parametrize("kind", CaseKind)
+def test_one_kind_of_cases_is_enough(kind: CaseKind) -> None:
+    assert read({f"{kind}.in": b"2", f"{kind}.out": b"4"}) == (TestCase(kind, 1, "2", "4"),)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "expected"),
+    [
+        (b"2\n3\n", b"4\n9\n", [("2", "4"), ("3", "9")]),
+        (b"2\n3", b"4\n9", [("2", "4"), ("3", "9")]),  # the last line may lack its end
+        (b"2\r\n3\r\n", b"4\n9\n", [("2", "4"), ("3", "9")]),
+        (b"\xef\xbb\xbf2\n", b"\xef\xbb\xbf4\r\n", [("2", "4")]),
+        (b"\n\n", b"0\n\n", [("", "0"), ("", "")]),  # an empty line is a case too
+        (b" a  b \n", b"\tx \n", [(" a  b ", "\tx ")]),
+        (b"a\\nb\n", b"\\\n", [("a\\nb", "\\")]),  # nothing is read into a backslash
+        ("é\u2028x\x0b\x0c\x85\n".encode(), b"9\n", [("é\u2028x\x0b\x0c\x85", "9")]),  # no line ends of ours
+        (b"a\rb\n", b"9\n", [("a\rb", "9")]),
+    ],
+)
+def test_lines_are_read_as_they_stand(inputs: bytes, outputs: bytes, expected: list[tuple[str, str]]) -> None:
+    assert texts({"test.in": inputs, "test.out": outputs}) == expected
+
+
+@pytest.mark.parametrize("kind", CaseKind)
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "counts"),
+    [
+        (b"1\n2\n3\n", b"1\n2\n", (3, 2)),
+        (b"1\n", b"1\n\n", (1, 2)),
+        (b"1\n2", b"", (2, 0)),
+        (b"", b"\n", (0, 1)),
+        (b"1\r\n2\r\n", b"1\r\n", (2, 1)),
+    ],
+)
+def test_unequal_files_are_refused_with_both_counts(
+    kind: CaseKind, inputs: bytes, outputs: bytes, counts: tuple[int, int]
+) -> None:
+    with pytest.raises(AssignmentRefused) as caught:
+        read({f"{kind}.in": inputs, f"{kind}.out": outputs})
+    assert f"{kind}.in has {counts[0]} lines and {kind}.out has {counts[1]}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({}, r"no case in the folder; it needs test\.in"),
+        ({"test.in": b"", "test.out": b""}, "no case"),
+        ({"test.in": b"\xef\xbb\xbf", "test.out": b""}, "no case"),
+        ({"test.in": b"2\n"}, r"test\.out is missing"),
+        ({"test.out": b"2\n"}, r"test\.in is missing"),
+        ({"test.in": b"", "grade.in": b"1", "grade.out": b"1"}, r"test\.out is missing"),
+        ({"test.in": b"2", "test.out": b"4", "grade.in": b"2"}, r"grade\.out is missing"),
+        ({"test.in": b"2", "test.out": b"4", "grade.out": b"2"}, r"grade\.in is missing"),
+        ({"test.in": b"1\n2\n\xff\n", "test.out": b"1\n2\n3\n"}, r"test\.in is not UTF-8: look at line 3"),
+        ({"test.in": b"1\n", "test.out": "é".encode("latin-1")}, r"test\.out is not UTF-8: look at line 1"),
+        ({"test.in": "1\n".encode("utf-16"), "test.out": b"1\n"}, r"test\.in is not UTF-8"),
+        ({"test.in": b"\xed\xa0\x80", "test.out": b"1\n"}, r"test\.in is not UTF-8"),
+        ({"test.in": b"1\n2\0\n", "test.out": b"1\n2\n"}, r"test\.in holds a NUL character at line 2"),
+        ({"grade.in": b"1\n", "grade.out": b"\0"}, r"grade\.out holds a NUL character at line 1"),
+    ],
+)
+def test_faulty_folder_is_refused_and_the_file_is_named(files: dict[str, bytes], why: str) -> None:
+    with pytest.raises(AssignmentRefused, match=why):
+        read(files)
+
+
+@pytest.fixture
+def small_files_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "MAX_FILE_BYTES", 100)
+
+
+@pytest.mark.usefixtures("small_files_only")
+def test_file_that_is_too_large_is_refused() -> None:
+    with pytest.raises(AssignmentRefused, match=r"test\.in is larger"):
+        read({"test.in": b"x" * 101, "test.out": b"1"})
+    assert read({"test.in": b"x" * 100, "test.out": b"1"})
+
+
+# -- a directory --------------------------------------------------------------------------------------------------
+
+
+def test_folder_is_read_from_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "test.in").write_bytes(b"2\n")
+    (tmp_path / "test.out").write_bytes(b"4\n")
+    assert read_folder(local_reader(tmp_path)) == (TestCase(TEST, 1, "2", "4"),)
+
+
+@pytest.mark.parametrize("name", ["nothing", "file"])
+def test_what_is_no_directory_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"2\n")
+    with pytest.raises(AssignmentRefused, match="no directory"):
+        local_reader(tmp_path / name)
+
+
+def test_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "test.in").mkdir()
+    with pytest.raises(AssignmentRefused, match=r"cannot read .*test\.in"):
+        read_folder(local_reader(tmp_path))
+
+
+# Lines as they can stand in a file: no line breaks, no NUL, and no byte-order mark, which Windows puts first.
+lines = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff"), max_size=20)
+some_cases = st.lists(st.tuples(st.sampled_from(CaseKind), lines, lines), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@given(some_cases)
+@example([(TEST, "", ""), (GRADE, "a\\nb", "\u2028\x85")])
+def test_exported_folder_is_imported_as_the_same_cases(chosen: list[tuple[CaseKind, str, str]]) -> None:
+    ordinals = dict.fromkeys(CaseKind, 0)
+    cases = []
+    for kind, text, expected in sorted(chosen, key=lambda one: list(CaseKind).index(one[0])):
+        ordinals[kind] += 1
+        cases.append(TestCase(kind, ordinals[kind], text, expected))
+    with tempfile.TemporaryDirectory() as directory:
+        assert write_folder(Path(directory), tuple(cases)) == 0
+        assert read_folder(local_reader(Path(directory))) == tuple(cases)
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"), [("a\nb", 1), ("a\rb", 1), ("a\r\nb", 1), ("a\n\n", 1), ("a\n", 0), ("a", 0), ("", 0)]
+)
+def test_cases_with_line_breaks_are_counted_because_they_do_not_come_back_the_same(
+    tmp_path: Path, text: str, broken: int
+) -> None:
+    cases = (TestCase(TEST, 1, text, "9"), TestCase(TEST, 2, "2", text), TestCase(GRADE, 1, text, text))
+    assert write_folder(tmp_path, cases) == 3 * broken
+    assert len(read_folder(local_reader(tmp_path))) == 3
+
+
+def test_kind_without_cases_has_no_files(tmp_path: Path) -> None:
+    write_folder(tmp_path / "new" / "folder", (TestCase(GRADE, 1, "2", "4"),))
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["grade.in", "grade.out"]
+
+
+def test_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AssignmentRefused, match="cannot write"):
+        write_folder(tmp_path / "file", (TestCase(TEST, 1, "2", "4"),))
+
+
+# -- a bucket -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket() -> MemoryResultStore:
+    store = MemoryResultStore()
+    for name, data in (("test.in", b"2\n"), ("test.out", b"4\n")):
+        store.put(f"/m.soltys/aws_labs/lab5/grading/{name}", data, "text/plain")
+    return store
+
+
+@pytest.mark.parametrize("prefix", ["/m.soltys/aws_labs/lab5/grading", "/m.soltys/aws_labs/lab5/grading/"])
+def test_folder_is_read_from_the_bucket_with_and_without_a_slash_at_its_end(
+    bucket: MemoryResultStore, prefix: str
+) -> None:
+    assert read_folder(bucket_reader(bucket, prefix)) == (TestCase(TEST, 1, "2", "4"),)
+
+
+@pytest.mark.usefixtures("small_files_only")
+def test_object_that_is_too_large_is_the_admins_fault_not_a_students(bucket: MemoryResultStore) -> None:
+    bucket.put("/m.soltys/aws_labs/lab5/grading/test.in", b"x" * 101, "text/plain")
+    with pytest.raises(AssignmentRefused, match=r"test\.in is larger"):
+        read_folder(bucket_reader(bucket, "/m.soltys/aws_labs/lab5/grading"))
+
+
+def test_bucket_that_is_away_is_not_an_empty_folder(bucket: MemoryResultStore) -> None:
+    bucket.fail_next(StoreUnavailable("away"))
+    with pytest.raises(StoreUnavailable):
+        read_folder(bucket_reader(bucket, "/m.soltys/aws_labs/lab5/grading"))

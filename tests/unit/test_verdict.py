@@ -1,0 +1,204 @@
+"""The judgement: which outputs count as equal, which cause outranks which, and how points add up."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from submitter.model import MIB, CaseKind, Comparison, Ending, Limits, RunResult, TestCase, Verdict
+from submitter.verdict import judge_case, judge_run, outputs_match, summarize
+
+LIMITS = Limits(cpu_time_s=2.0, wall_time_s=10.0)
+EXACT, TRAILING_BLANKS, WHITESPACE = Comparison.EXACT, Comparison.TRAILING_BLANKS, Comparison.WHITESPACE
+quick = settings(deadline=None)
+
+
+def run(ending: Ending = Ending.EXITED, **changes: Any) -> RunResult:
+    """A run that ended well and printed 9, changed."""
+    values: dict[str, Any] = {"exit_code": 0, "stdout": b"9\n", "cpu_time_s": 0.01, "wall_time_s": 0.02}
+    return RunResult(ending=ending, **values | changes)
+
+
+def judge(result: RunResult) -> Verdict:
+    return judge_run(LIMITS, TRAILING_BLANKS, result, b"9")
+
+
+# -- comparisons --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "equal_under"),
+    [
+        (b"9", b"9", {EXACT, TRAILING_BLANKS, WHITESPACE}),
+        (b"9", b"9\n", {EXACT, TRAILING_BLANKS, WHITESPACE}),
+        (b"9\n", b"9", {EXACT, TRAILING_BLANKS, WHITESPACE}),
+        (b"a\nb", b"a\nb\n", {EXACT, TRAILING_BLANKS, WHITESPACE}),
+        (b"", b"", {EXACT, TRAILING_BLANKS, WHITESPACE}),
+        (b"", b"\n", {EXACT, TRAILING_BLANKS, WHITESPACE}),
+        (b"9", b"9\n\n", {TRAILING_BLANKS, WHITESPACE}),
+        (b"9", b"9 \t\n", {TRAILING_BLANKS, WHITESPACE}),
+        (b"9", b"9\r\n", {TRAILING_BLANKS, WHITESPACE}),
+        (b"9", b"9\x0b\x0c", {TRAILING_BLANKS, WHITESPACE}),
+        (b"a\nb", b"a  \nb\t\n \n\n", {TRAILING_BLANKS, WHITESPACE}),
+        (b"a\nb", b"a\r\nb\r\n", {TRAILING_BLANKS, WHITESPACE}),
+        (b"", b" \n\t\n", {TRAILING_BLANKS, WHITESPACE}),
+        (b"a b", b"a  b", {WHITESPACE}),
+        (b"a b", b"a\nb", {WHITESPACE}),
+        (b"9", b" 9", {WHITESPACE}),
+        (b"9", b"\n9", {WHITESPACE}),
+        (b"a\nb", b"a\n\nb", {WHITESPACE}),
+        (b"ab", b"a b", set()),
+        (b"9", b"", set()),
+        (b"", b"9", set()),
+        (b"9", b"9.0", set()),
+        (b"9", b"99", set()),
+        (b"a", b"A", set()),
+        (b"\xc3\xa9", b"e\xcc\x81", set()),  # the same letter, composed and not
+        (b"9", b"9\0", set()),
+        (b"9", "9\u00a0".encode(), set()),  # a blank of Unicode's is no blank of ours
+        (b"9", b"\xef\xbb\xbf9", set()),
+        (b"\xff", b"\xfe", set()),
+    ],
+)
+def test_comparison_forgives_what_it_says_and_no_more(
+    expected: bytes, actual: bytes, equal_under: set[Comparison]
+) -> None:
+    assert {mode for mode in Comparison if outputs_match(mode, expected, actual)} == equal_under
+
+
+outputs = st.lists(st.sampled_from([b"a", b"b", b" ", b"\t", b"\r", b"\n"]), max_size=8).map(b"".join)
+
+
+@quick
+@given(outputs, outputs)
+def test_each_comparison_forgives_all_that_the_stricter_one_does(expected: bytes, actual: bytes) -> None:
+    equal = [outputs_match(mode, expected, actual) for mode in (EXACT, TRAILING_BLANKS, WHITESPACE)]
+    assert equal == sorted(equal)
+    assert equal == [outputs_match(mode, actual, expected) for mode in (EXACT, TRAILING_BLANKS, WHITESPACE)]
+
+
+@quick
+@given(st.binary(max_size=30))
+def test_every_output_equals_itself_with_and_without_a_final_newline(output: bytes) -> None:
+    for mode in Comparison:
+        assert outputs_match(mode, output, output)
+        assert outputs_match(mode, output.removesuffix(b"\n"), output.removesuffix(b"\n") + b"\n")
+
+
+@pytest.mark.parametrize("mode", Comparison)
+@pytest.mark.parametrize("filler", [b" ", b"\n", b"\t", b"\r", b" \n", b"\r\n"])
+@pytest.mark.timeout(20)
+def test_comparison_takes_linear_time(mode: Comparison, filler: bytes) -> None:
+    """A regular expression for trailing blanks takes hours on this; a student could stop the grader with it."""
+    blanks = filler * (MIB // len(filler))
+    assert not outputs_match(mode, b"y", blanks + b"x")
+    assert not outputs_match(mode, blanks + b"y", blanks + b"x")
+    assert outputs_match(mode, blanks + b"x", blanks + b"x")
+
+
+# -- verdicts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict"),
+    [
+        (run(), Verdict.ACCEPTED),
+        (run(stderr=b"a warning"), Verdict.ACCEPTED),
+        (run(stdout=b"6\n"), Verdict.WRONG_ANSWER),
+        (run(stdout=b""), Verdict.WRONG_ANSWER),
+        (run(exit_code=1), Verdict.RUNTIME_ERROR),
+        (run(exit_code=255), Verdict.RUNTIME_ERROR),
+        (run(exit_code=None), Verdict.RUNTIME_ERROR),
+        (run(Ending.SIGNALED, exit_code=None, signal=11), Verdict.RUNTIME_ERROR),
+        (run(Ending.SIGNALED, exit_code=0, signal=9), Verdict.RUNTIME_ERROR),
+        (run(Ending.CPU_LIMIT), Verdict.TIME_LIMIT_EXCEEDED),
+        (run(Ending.WALL_LIMIT), Verdict.WALL_TIME_LIMIT_EXCEEDED),
+        (run(Ending.MEMORY_LIMIT), Verdict.MEMORY_LIMIT_EXCEEDED),
+        (run(Ending.OUTPUT_LIMIT), Verdict.OUTPUT_LIMIT_EXCEEDED),
+        (run(Ending.COMPILE_ERROR), Verdict.COMPILE_ERROR),
+        (run(Ending.SETUP_FAILED), Verdict.INTERNAL_ERROR),
+    ],
+)
+def test_run_has_the_verdict_of_its_ending(result: RunResult, verdict: Verdict) -> None:
+    """All but the plainly wrong ones had printed the right answer: a limit outranks it."""
+    assert judge(result) is verdict
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_every_ending_has_a_verdict(ending: Ending) -> None:
+    assert judge(run(ending)) in Verdict
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict"),
+    [
+        (run(cpu_time_s=2.0, wall_time_s=10.0), Verdict.ACCEPTED),  # a limit may be used up
+        (run(cpu_time_s=2.001), Verdict.TIME_LIMIT_EXCEEDED),
+        (run(wall_time_s=10.001), Verdict.WALL_TIME_LIMIT_EXCEEDED),
+        (run(cpu_time_s=2.001, wall_time_s=10.001), Verdict.TIME_LIMIT_EXCEEDED),
+        (run(cpu_time_s=2.001, stdout=b"6"), Verdict.TIME_LIMIT_EXCEEDED),
+        (run(cpu_time_s=2.001, exit_code=1), Verdict.TIME_LIMIT_EXCEEDED),
+        (run(wall_time_s=10.001, exit_code=1), Verdict.WALL_TIME_LIMIT_EXCEEDED),
+        (run(Ending.SIGNALED, exit_code=None, signal=24, cpu_time_s=2.001), Verdict.TIME_LIMIT_EXCEEDED),
+        (run(Ending.WALL_LIMIT, cpu_time_s=2.001), Verdict.WALL_TIME_LIMIT_EXCEEDED),
+        (run(Ending.OUTPUT_LIMIT, cpu_time_s=2.001), Verdict.OUTPUT_LIMIT_EXCEEDED),
+        (run(Ending.MEMORY_LIMIT, exit_code=1, cpu_time_s=2.001), Verdict.MEMORY_LIMIT_EXCEEDED),
+        (run(Ending.SETUP_FAILED, cpu_time_s=2.001), Verdict.INTERNAL_ERROR),
+        (run(exit_code=1, stdout=b"6"), Verdict.RUNTIME_ERROR),
+    ],
+)
+def test_time_that_was_used_decides_even_of_a_program_that_ended_itself(result: RunResult, verdict: Verdict) -> None:
+    """Between two looks of the executor a program can pass its limit, print the answer and exit with 0."""
+    assert judge(result) is verdict
+
+
+def test_judgement_follows_the_assignments_comparison() -> None:
+    result = run(stdout=b" 9\n")
+    verdicts = [judge_run(LIMITS, mode, result, b"9") for mode in (EXACT, TRAILING_BLANKS, WHITESPACE)]
+    assert verdicts == [Verdict.WRONG_ANSWER, Verdict.WRONG_ANSWER, Verdict.ACCEPTED]
+
+
+def test_expected_output_is_compared_as_utf_8() -> None:
+    case = TestCase(CaseKind.TEST, 1, "", "žluť")
+    assert judge_case(LIMITS, EXACT, case, run(stdout="žluť\n".encode())).verdict is Verdict.ACCEPTED
+    assert judge_case(LIMITS, EXACT, case, run(stdout="žluť\n".encode("iso8859-2"))).verdict is Verdict.WRONG_ANSWER
+
+
+# -- points -------------------------------------------------------------------------------------------------------
+
+
+def test_accepted_case_earns_its_points_and_every_other_nothing() -> None:
+    case = TestCase(CaseKind.GRADE, 1, "3", "9", points=2.5)
+    points = dict.fromkeys(Verdict, 0.0)
+    for result in [run(ending) for ending in Ending] + [run(stdout=b"6"), run(exit_code=1)]:
+        judged = judge_case(LIMITS, EXACT, case, result)
+        points[judged.verdict] = max(points[judged.verdict], judged.points)
+    assert {verdict for verdict, earned in points.items() if earned} == {Verdict.ACCEPTED}
+    assert points[Verdict.ACCEPTED] == 2.5
+
+
+def test_report_adds_up_points_and_times_in_the_order_of_the_cases() -> None:
+    results = [
+        judge_case(LIMITS, EXACT, TestCase(CaseKind.TEST, 1, "", "9", 1.0), run(wall_time_s=0.5)),
+        judge_case(LIMITS, EXACT, TestCase(CaseKind.TEST, 2, "", "8", 2.0), run(wall_time_s=0.25)),
+        judge_case(LIMITS, EXACT, TestCase(CaseKind.GRADE, 1, "", "9", 4.0), run(wall_time_s=1.0)),
+    ]
+    report = summarize(iter(results))
+    assert report.case_results == tuple(results)
+    assert (report.score, report.max_score, report.execution_time_s) == (5.0, 7.0, 1.75)
+    assert not report.passed_everything
+    assert summarize([results[0], results[2]]).passed_everything
+
+
+def test_sums_of_tenths_are_written_as_such() -> None:
+    """Ten times 0.1 is 0.9999999999999999 when it is added up as floats are."""
+    case = TestCase(CaseKind.TEST, 1, "", "9", points=0.1)
+    for count, total in ((3, 0.3), (10, 1.0)):
+        report = summarize([judge_case(LIMITS, EXACT, case, run())] * count)
+        assert (report.score, report.max_score) == (total, total)
+
+
+def test_all_of_nothing_is_nothing() -> None:
+    report = summarize([])
+    assert (report.score, report.max_score, report.execution_time_s) == (0.0, 0.0, 0.0)

@@ -1,0 +1,263 @@
+"""What goes to an executor, and how its answers are read: it runs beside hostile code, so as a stranger's."""
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from submitter.errors import SandboxUnavailable
+from submitter.executors.wire import STDERR_BYTES, decode_answer, encode_request, max_answer_bytes
+from submitter.grading import case_input
+from submitter.model import MIB, CaseInput, CaseKind, Ending, InputMode, Job, Limits, RunResult, TestCase
+
+LIMITS = Limits(output_bytes=1000)
+quick = settings(deadline=None, max_examples=300)
+
+
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    """A good answer, changed; a value of `...` leaves the field out."""
+    document = {
+        "ending": "exited",
+        "exit_code": 0,
+        "signal": None,
+        "stdout": base64_of(b"9\n"),
+        "stderr": "",
+        "cpu_time_s": 0.011,
+        "wall_time_s": 0.013,
+        "memory_bytes": 9437184,
+    } | changes
+    return {name: value for name, value in document.items() if value is not ...}
+
+
+def decode(document: object, limits: Limits = LIMITS) -> RunResult:
+    return decode_answer(json.dumps(document).encode(), limits)
+
+
+def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
+    return Job(directory=Path("/nowhere/at/all"), file_name="x.py", language="python", limits=limits, inputs=inputs)
+
+
+# -- requests -----------------------------------------------------------------------------------------------------
+
+
+def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
+    limits = Limits(cpu_time_s=1.5, wall_time_s=3.0, memory_bytes=64 * MIB, output_bytes=10, file_bytes=20, processes=4)
+    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a\nb\0\xff"), limits=limits))
+    assert request.count(b"\n") == 1
+    assert request.endswith(b"\n")
+    assert json.loads(request) == {
+        "schema": 1,
+        "file_name": "x.py",
+        "language": "python",
+        "limits": {
+            "cpu_time_s": 1.5,
+            "wall_time_s": 3.0,
+            "memory_bytes": 64 * MIB,
+            "output_bytes": 10,
+            "file_bytes": 20,
+            "processes": 4,
+        },
+        "inputs": [
+            {"arguments": [base64_of(b"3"), ""], "stdin": ""},
+            {"arguments": [], "stdin": base64_of(b"a\nb\0\xff")},
+        ],
+    }
+
+
+def test_request_names_no_directory_of_the_host() -> None:
+    assert b"nowhere" not in encode_request(job(CaseInput(())))
+
+
+@pytest.mark.parametrize("mode", InputMode)
+@pytest.mark.parametrize("kind", CaseKind)
+def test_expected_output_is_not_in_the_request(mode: InputMode, kind: CaseKind) -> None:
+    """What never enters an executor cannot be found there."""
+    request = encode_request(job(case_input(mode, TestCase(kind, 1, "the input", "the expected output"))))
+    decoded = [
+        base64.b64decode(data) for each in json.loads(request)["inputs"] for data in [*each["arguments"], each["stdin"]]
+    ]
+    assert b"input" in b" ".join(decoded)
+    assert b"expected" not in request
+    assert b"expected" not in b" ".join(decoded)
+
+
+@quick
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=4), st.binary(max_size=50))
+def test_inputs_arrive_byte_for_byte(arguments: list[str], stdin: bytes) -> None:
+    [sent] = json.loads(encode_request(job(CaseInput(tuple(arguments), stdin))))["inputs"]
+    assert [base64.b64decode(argument).decode() for argument in sent["arguments"]] == arguments
+    assert base64.b64decode(sent["stdin"]) == stdin
+
+
+# -- answers ------------------------------------------------------------------------------------------------------
+
+
+def test_answer_is_read_field_by_field() -> None:
+    assert decode(answer(stderr=base64_of(b"\xffwarning"))) == RunResult(
+        ending=Ending.EXITED,
+        exit_code=0,
+        signal=None,
+        stdout=b"9\n",
+        stderr=b"\xffwarning",
+        cpu_time_s=0.011,
+        wall_time_s=0.013,
+        memory_bytes=9437184,
+    )
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_every_ending_is_known(ending: Ending) -> None:
+    """A limit's run may have ended in any way, or not by itself at all."""
+    assert decode(answer(ending=str(ending), signal=9)).ending is ending
+    if ending not in {Ending.EXITED, Ending.SIGNALED}:
+        assert decode(answer(ending=str(ending), exit_code=None)).exit_code is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exit_code": 255},
+        {"ending": "signaled", "exit_code": None, "signal": 64},
+        {"cpu_time_s": 0, "wall_time_s": 604800},
+        {"memory_bytes": 0},
+        {"memory_bytes": 1 << 50},
+        {"stdout": base64_of(b"x" * LIMITS.output_bytes)},
+        {"stderr": base64_of(b"x" * STDERR_BYTES)},
+    ],
+)
+def test_answer_at_a_bound_is_believed(changes: dict[str, Any]) -> None:
+    document = answer(**changes)
+    read = decode(document)
+    assert {name: document[name] for name in changes} == {
+        name: base64_of(value) if isinstance(value := getattr(read, name), bytes) else value for name in changes
+    }
+
+
+HUGE = 10**400  # greater than every float
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({name: ...} for name in answer()),
+        {"more": 1},
+        {"ending": "exploded"},
+        {"ending": "EXITED"},
+        {"ending": None},
+        {"ending": 1},
+        {"ending": ["exited"]},
+        {"ending": {}},
+        {"exit_code": None},  # of a program that exited
+        {"exit_code": -1},
+        {"exit_code": 256},
+        {"exit_code": True},
+        {"exit_code": 0.0},
+        {"exit_code": "0"},
+        {"exit_code": HUGE},
+        {"ending": "signaled", "signal": None},
+        {"ending": "signaled", "signal": -9},
+        {"ending": "signaled", "signal": 65},
+        {"ending": "signaled", "signal": "SIGKILL"},
+        {"stdout": None},
+        {"stdout": 9},
+        {"stdout": ["OQo="]},
+        {"stdout": "OQo"},
+        {"stdout": "O Q o ="},
+        {"stdout": "OQo=\n"},
+        {"stdout": "é"},
+        {"stdout": "\ud800"},
+        {"stdout": "9"},
+        {"stdout": base64_of(b"x" * (LIMITS.output_bytes + 1))},
+        {"stderr": base64_of(b"x" * (STDERR_BYTES + 1))},
+        {"stderr": None},
+        *(
+            {name: wrong}
+            for name in ("cpu_time_s", "wall_time_s")
+            for wrong in (-0.001, float("nan"), float("inf"), -float("inf"), HUGE, 604801, True, None, "1", [1])
+        ),
+        *({"memory_bytes": wrong} for wrong in (-1, (1 << 50) + 1, HUGE, 1.5, True, None, "1")),
+    ],
+)
+def test_answer_that_breaks_the_protocol_is_not_believed(changes: dict[str, Any]) -> None:
+    """It is our failure, tried again elsewhere: never a verdict, and never an exception that nobody expects."""
+    with pytest.raises(SandboxUnavailable, match="breaks the protocol"):
+        decode(answer(**changes))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"hello",
+        b"null",
+        b"[]",
+        b"1",
+        b"{}",
+        b"\xff\xfe",
+        b"\0",
+        b"[" * 100_000,
+        b'{"ending":' * 100_000,
+        b"9" * 5000,
+        json.dumps(answer()).encode() * 2,
+        json.dumps(answer()).encode()[:-1],
+        json.dumps([answer()]).encode(),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_line_that_is_no_answer_is_not_believed(line: bytes) -> None:
+    with pytest.raises(SandboxUnavailable, match="breaks the protocol"):
+        decode_answer(line, LIMITS)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(HUGE),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@quick
+@given(st.data())
+def test_no_value_in_any_field_has_any_other_effect_than_to_be_believed_or_not(data: st.DataObject) -> None:
+    names = data.draw(st.sets(st.sampled_from(sorted(answer())), max_size=3))
+    document = answer(**{name: data.draw(anything) for name in names})
+    with suppress(SandboxUnavailable):
+        read = decode(document)
+        assert len(read.stdout) <= LIMITS.output_bytes
+        assert read.cpu_time_s >= 0
+        assert read.memory_bytes >= 0
+
+
+@quick
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_line_has_any_other_effect_than_to_be_believed_or_not(line: bytes) -> None:
+    with pytest.raises(SandboxUnavailable):
+        decode_answer(line, LIMITS)
+
+
+@pytest.mark.parametrize("output_bytes", [1, 2, 3, 1000, MIB])
+def test_longest_honest_answer_fits_the_bound(output_bytes: int) -> None:
+    """The host stops reading there: were the bound too small, a program that prints much would look like our fault."""
+    limits = Limits(output_bytes=output_bytes)
+    document = answer(
+        ending="memory_limit",
+        exit_code=255,
+        signal=64,
+        stdout=base64_of(b"\xff" * output_bytes),
+        stderr=base64_of(b"\xff" * STDERR_BYTES),
+        cpu_time_s=604799.123456,
+        wall_time_s=604799.123456,
+        memory_bytes=1 << 50,
+    )
+    line = json.dumps(document).encode() + b"\n"
+    assert len(line) <= max_answer_bytes(limits)
+    assert len(decode(document, limits).stdout) == output_bytes
