@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from submitter.cli import main
 from submitter.config import SETTINGS
@@ -21,11 +22,13 @@ Run = Callable[..., int]
 
 
 @pytest.fixture(autouse=True)
-def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of whoever runs the tests."""
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of whoever runs the tests; and the logging that a command sets up here ends with its test."""
     for variable in list(os.environ):
         if variable.startswith(("SUBMITTER_", "AWS_")):
             monkeypatch.delenv(variable)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
