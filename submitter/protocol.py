@@ -228,12 +228,17 @@ def _field(document: dict[str, Any], *spellings: str) -> str:
     return str(values[0])
 
 
+def is_token(text: str) -> bool:
+    """Whether this can be a student's token: 32 lower-case hexadecimal digits."""
+    return _HEX_32.fullmatch(text) is not None
+
+
 def _tokens(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise SubmissionRejected('"tokens" in the submission\'s metadata is not a list with at least one token.')
     if len(value) > MAX_TOKENS:
         raise SubmissionRejected(f"The submission's metadata has more than {MAX_TOKENS} tokens.")
-    if not all(isinstance(token, str) and _HEX_32.fullmatch(token) for token in value):
+    if not all(isinstance(token, str) and is_token(token) for token in value):
         raise SubmissionRejected("A token in the submission's metadata is not 32 lower-case hexadecimal digits.")
     return tuple(dict.fromkeys(value))
 

@@ -1,0 +1,176 @@
+"""Grading: the daemon, one submission, files on this machine, and handing in."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from submitter.commands.options import (
+    ASSIGNMENT,
+    BUCKET,
+    DATABASE,
+    QUEUE,
+    TOKEN,
+    as_json,
+    cases_to_check,
+    config_for,
+    limit_options,
+    positive,
+    print_json,
+    progress,
+    quiet_config,
+    with_options,
+)
+from submitter.errors import MessageNotUnderstood, Unavailable
+from submitter.model import AssignmentRef
+from submitter.protocol import parse_metadata_key
+
+NOT_ALL_PASSED = 3
+
+
+@click.command()
+def daemon() -> int:
+    """Take submissions from the queue until SIGTERM or SIGINT."""
+    from submitter import app
+
+    config = config_for(QUEUE, BUCKET, DATABASE)
+    with app.open_daemon(config) as running:
+        return running.run()
+
+
+@click.command()
+@click.argument("key")
+@click.option("--dry-run", is_flag=True, help="Publish and record nothing.")
+@as_json
+def process(key: str, dry_run: bool, as_json: bool) -> None:
+    """Grade one submission again, now, without the queue. KEY is its metadata's, …/SUBID/SUBID.json."""
+    import tempfile
+
+    from submitter import app
+    from submitter.results import encode_graded, encode_rejected
+
+    try:
+        submission = parse_metadata_key(key)
+    except MessageNotUnderstood as exc:
+        raise click.UsageError(f"{exc}.") from exc
+    config = quiet_config(BUCKET, DATABASE)
+    with (
+        tempfile.TemporaryDirectory(prefix="submitter-process-") as work_dir,
+        app.open_processor(config, work_dir=Path(work_dir)) as processor,
+    ):
+        outcome = processor.process(submission, dry_run=dry_run)
+    if as_json:
+        report, reason = outcome.report, outcome.reason
+        document = encode_graded(submission, report) if report else encode_rejected(submission, reason or "")
+        print_json(json.loads(document))
+    elif outcome.report is None:
+        click.echo(f"rejected: {outcome.reason}")
+    else:
+        from submitter import tables
+
+        report = outcome.report
+        title = f"{submission.subid} {'would get' if dry_run else 'got'} {tables.score(report)} points"
+        rows = [
+            (
+                result.case.name,
+                result.verdict.long_name,
+                tables.points(result.points),
+                tables.milliseconds(result.run.wall_time_s),
+            )
+            for result in report.case_results
+        ]
+        tables.print_table(title, ["case", "verdict", "points.", "ms."], rows)
+
+
+@click.command()
+@click.argument("programs", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--cases", "folder", type=click.Path(path_type=Path), help="A folder with {test,grade}.{in,out}.")
+@click.option("--assignment", type=ASSIGNMENT, help="An assignment in Postgres.")
+@limit_options
+@click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]))
+@click.option("--isolation", type=click.Choice(["strict"]))
+@as_json
+def check(
+    programs: tuple[Path, ...],
+    folder: Path | None,
+    assignment: AssignmentRef | None,
+    input_mode: str | None,
+    comparison: str | None,
+    time_limit_s: float | None,
+    memory_limit_mib: int | None,
+    sandbox: str | None,
+    isolation: str | None,
+    as_json: bool,
+) -> int:
+    """Grade files on this machine, on all cores."""
+    from submitter import app
+    from submitter.checking import check_programs
+    from submitter.grading import check_assignment
+
+    if (folder is None) == (assignment is None):
+        raise click.UsageError("give either --cases or --assignment.")
+    config = quiet_config(*([DATABASE] if assignment else []), sandbox=sandbox, isolation=isolation)
+    graded = with_options(
+        cases_to_check(config, folder, assignment), input_mode, comparison, time_limit_s, memory_limit_mib
+    )
+    check_assignment(graded)
+    runner = app.open_sandbox(config)
+    if config.sandbox == "auto":
+        click.echo(f"programs run in {runner.name}", err=True)
+    everything_passed = True
+    try:
+        with progress(len(programs), "checking") as advance:
+            checked = []
+            for one in check_programs(runner, graded, programs, config.concurrency, advance):
+                everything_passed = everything_passed and one.passed_everything
+                if as_json:
+                    print_json(one.document())
+                else:
+                    checked.append(one)
+    finally:
+        runner.close()
+    if not as_json:
+        from submitter import tables
+
+        tables.print_checked(checked)
+    return 0 if everything_passed else NOT_ALL_PASSED
+
+
+@click.command()
+@click.argument("program", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--assignment", type=ASSIGNMENT, required=True)
+@click.option(
+    "--token",
+    "tokens",
+    type=TOKEN,
+    multiple=True,
+    required=True,
+    metavar="T",
+    help="A student's token; one for each of a team.",
+)
+@click.option("--wait", "wait_s", type=positive, metavar="S", help="Wait so long for the result and print it.")
+@as_json
+def submit(
+    program: Path, assignment: AssignmentRef, tokens: tuple[str, ...], wait_s: float | None, as_json: bool
+) -> None:
+    """Upload a program as the front end does."""
+    from submitter import app, tables
+    from submitter.upload import upload, wait_for_results
+
+    config = quiet_config(BUCKET)
+    store = app.open_results(config)
+    submitted = upload(store, assignment, tokens, program.read_bytes())
+    if wait_s is None:
+        if as_json:
+            print_json({"subid": submitted.key.subid, "key": submitted.key.metadata})
+        else:
+            click.echo(f"uploaded {submitted.key.metadata}")
+        return
+    document = wait_for_results(store, submitted, time.monotonic() + wait_s)
+    if document is None:
+        raise Unavailable(f"no result of {submitted.key.subid} within {wait_s:g} s; is a daemon running?")
+    if as_json:
+        print_json(document)
+    else:
+        tables.print_results(document)
