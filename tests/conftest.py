@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import logging
 import os
 import tempfile
 import uuid
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import structlog
 
 from submitter import migrations
 from submitter.config import Config
@@ -19,6 +21,15 @@ from submitter.executors.docker_executor import DockerLauncher
 from submitter.executors.link import Launcher
 from submitter.executors.strict import StrictSandbox
 from submitter.resources import resource
+
+
+@pytest.fixture(autouse=True)
+def unchanged_logging() -> Iterator[None]:
+    """Commands that run in this process set up logging for all of it; the next test starts as the first did."""
+    handlers = logging.getLogger().handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
