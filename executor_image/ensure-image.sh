@@ -21,5 +21,7 @@ if submitter image build 2>/dev/null; then
     exit 0
 fi
 echo "no image registry can be reached: making a base image from Debian packages (a minute) …" >&2
-"$here/make-base-image.sh" "$stand_in"
-exec submitter image build --base "$stand_in"
+if "$here/make-base-image.sh" "$stand_in"; then
+    exec submitter image build --base "$stand_in"
+fi
+echo "there is no executor image, so what needs Docker cannot be tested here" >&2
