@@ -19,16 +19,19 @@ write to. Expected outputs never come here: judging is done outside.
 One file, standard library only, Python 3.9 or newer: it runs beside hostile
 code, in images that hold nothing else of ours.
 
-Requests, one a line; `data` fields are base64:
-    {"schema": 1, "file_name": "….py", "language": "python",
+What is said, one JSON object a line; `data` fields are base64. First a request:
+    {"schema": 2, "file_name": "….py", "language": "python", "inputs": how many follow,
      "limits": {"cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "output_bytes": …, "file_bytes": …,
-                "processes": …},
-     "inputs": [{"arguments": [data, …], "stdin": data}, …]}
-Answers, one line an input and in order:
+                "processes": …}}
+Once the executor has seen whether the program compiles, which shows that cases can be run here, it says
+    {"ready": true}
+or, if it cannot do its part, {"setup_failed": text}, and ends. Then, in turn, an input and its answer: no input is
+here before its case starts.
+    {"arguments": [data, …], "stdin": data}
     {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
      "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …}
 where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit,
-output_limit, compile_error or setup_failed. It ends when its input ends.
+output_limit or compile_error. The executor ends when its input ends.
 """
 
 from __future__ import annotations
@@ -40,9 +43,10 @@ import json
 import os
 import re
 import resource
-import selectors
+import select
 import shlex
 import signal
+import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -50,14 +54,16 @@ from typing import Any, NoReturn, Optional
 
 Limits = dict[str, Any]  # a request's limits; see above
 Answer = dict[str, Any]  # an answer, its streams still bytes
+Input = tuple[list[bytes], int]  # a case's arguments, and the descriptor of its standard input
 Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
 
-SCHEMA = 1
+SCHEMA = 2
 SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm", "/dev/mqueue")  # all that a sandbox lets a case write to
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
 OPEN_FILES = 256
+SMALL_BYTES = 12 << 20  # an interpreter that has just started
 # Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
 ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
 DEFAULT_LIMITS = {
@@ -68,12 +74,15 @@ DEFAULT_LIMITS = {
     "file_bytes": 16 << 20,
     "processes": 32,
 }
+READY = {"ready": True}
+STREAMS = ("stdout", "stderr")
 CHECK_LIMITS = {"cpu_time_s": 10.0, "wall_time_s": 20.0, "output_bytes": 64 * 1024}
-MAX_REQUEST_BYTES = 512 << 20
+MAX_LINE_BYTES = 512 << 20
 HOME = "/tmp/home"  # a case's working directory; made for it, removed after it
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
 
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 22, 38
+SECCOMP_MODE_FILTER = 2
 PAGE_BYTES = resource.getpagesize()
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -101,15 +110,17 @@ class SetupFailed(Exception):
 
 
 class Case:
-    """One run of a command, from fork to account."""
+    """One run of a command, from fork to account; `stdin` is a descriptor, and closed by it."""
 
-    def __init__(self, command: list[str | bytes], stdin: bytes, limits: Limits) -> None:
+    def __init__(self, command: list[str | bytes], stdin: int, limits: Limits) -> None:
         self.command, self.stdin, self.limits = command, stdin, limits
         self.stdout, self.stderr = bytearray(), bytearray()
         self.ending: str | None = None  # the limit that was passed, once one was
         self.status: int | None = None  # the main process's wait status, once it ended
         self.reaped_cpu_s = 0.0
-        self.peak_bytes = 0
+        self.peak_bytes = self.reaped_peak_bytes = 0  # as seen while it ran; as told of those that ended
+        self.seen_ticks: dict[tuple[str, bytes], int] = {}  # of each process that was seen: user and system time
+        self.cgroup_cpu_s: float | None = None  # what the cgroup had counted before, without our own share
 
     def run(self, watch_input: bool) -> Answer:
         """
@@ -118,7 +129,9 @@ class Case:
         `watch_input`: whether the end of our own standard input ends us, since nobody waits any more.
         """
         oom_kills = count_oom_kills()
-        stdin = self._stdin_file()
+        if CPU_COUNTER is not None:
+            self.cgroup_cpu_s = read_cgroup_cpu_s() - time.process_time()
+        own_bytes = read_own_bytes()
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         fault_read, fault_write = os.pipe()
@@ -126,8 +139,8 @@ class Case:
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                become(self.command, stdin, out_write, err_write, fault_write, self.limits)
-            for fd in (stdin, out_write, err_write, fault_write):
+                become(self.command, self.stdin, out_write, err_write, fault_write, self.limits)
+            for fd in (self.stdin, out_write, err_write, fault_write):
                 os.close(fd)
             # The pipe is closed by a successful exec, so that nothing a program does can look like a fault of ours.
             fault = os.read(fault_read, 4096)
@@ -144,54 +157,51 @@ class Case:
         finally:
             for fd in (out_read, err_read, fault_read):
                 os.close(fd)
-        return self._account(wall_time_s, count_oom_kills() > oom_kills)
-
-    def _stdin_file(self) -> int:
-        if not self.stdin:
-            return os.open(os.devnull, os.O_RDONLY)
-        # A file in memory, not a pipe: a program may leave its input unread, or seek in it, and nobody waits.
-        fd = os.memfd_create("stdin")
-        write_all(fd, self.stdin)
-        os.lseek(fd, 0, os.SEEK_SET)
-        return fd
+        return self._account(wall_time_s, count_oom_kills() > oom_kills, own_bytes)
 
     def _watch(self, out_read: int, err_read: int, deadline: float, watch_input: bool) -> None:
         """Read outputs and look at limits until the main process has ended or a limit was passed."""
-        with selectors.DefaultSelector() as selector:
-            for fd, kept, most in self._streams(out_read, err_read):
-                os.set_blocking(fd, False)
-                selector.register(fd, selectors.EVENT_READ, (kept, most))
-            if watch_input:
-                selector.register(0, selectors.EVENT_READ)
-            exit_fd = open_pidfd(self.pid)
+        poll = select.poll()
+        streams = {stream[0]: stream for stream in self._streams(out_read, err_read)}
+        for fd in streams:
+            os.set_blocking(fd, False)
+            poll.register(fd, select.POLLIN)
+        if watch_input:
+            poll.register(0, 0)  # for its end alone: the next line may be there already
+        exit_fd = open_pidfd(self.pid)
+        if exit_fd is not None:
+            poll.register(exit_fd, select.POLLIN)
+        try:
+            next_look = time.monotonic()
+            while self.ending is None and self.status is None:
+                for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000):
+                    if fd == 0:
+                        os._exit(1)  # as process 1 we take all others along
+                    if fd in streams and not self._read(*streams[fd]):
+                        poll.unregister(fd)
+                self._reap()
+                now = time.monotonic()
+                if now >= next_look:
+                    self._look(now, deadline)
+                    next_look = now + LOOK_EVERY_S
+        finally:
             if exit_fd is not None:
-                selector.register(exit_fd, selectors.EVENT_READ)
-            try:
-                next_look = time.monotonic()
-                while self.ending is None and self.status is None:
-                    for key, _ in selector.select(max(0.0, next_look - time.monotonic())):
-                        if key.fd == 0:
-                            os._exit(1)  # as process 1 we take all others along
-                        if key.data is not None and not self._read(key.fd, *key.data):
-                            selector.unregister(key.fd)
-                    self._reap()
-                    now = time.monotonic()
-                    if now >= next_look:
-                        self._look(now, deadline)
-                        next_look = now + LOOK_EVERY_S
-            finally:
-                if exit_fd is not None:
-                    os.close(exit_fd)
+                os.close(exit_fd)
 
     def _streams(self, out_read: int, err_read: int) -> tuple[Stream, Stream]:
         return (out_read, self.stdout, self.limits["output_bytes"]), (err_read, self.stderr, None)
 
     def _read(self, fd: int, kept: bytearray, most: int | None) -> bool:
-        """Take what is there; False at the stream's end. More than `most` passes the limit; None: cut, no limit."""
+        """
+        Take what is there; False when there is nothing.
+
+        Args:
+            most: more than this passes the output limit; None: it is cut at STDERR_BYTES and no limit.
+        """
         try:
             data = os.read(fd, 65536)
         except BlockingIOError:
-            return True
+            return False
         room = (STDERR_BYTES if most is None else most) - len(kept)
         kept += data[:room]
         if most is not None and len(data) > room:
@@ -200,12 +210,12 @@ class Case:
 
     def _look(self, now: float, deadline: float) -> None:
         """Hold the case's use of time, memory and processes against its limits."""
-        cpu_s, memory_bytes, tasks = measure_processes()
+        memory_bytes, tasks = self._measure_processes()
         memory_bytes += writable_bytes()
         self.peak_bytes = max(self.peak_bytes, memory_bytes)
         if self.ending is not None or self.status is not None:
             return
-        if self.reaped_cpu_s + cpu_s > self.limits["cpu_time_s"]:
+        if self._cpu_s() > self.limits["cpu_time_s"]:
             self.ending = "cpu_limit"
         elif now > deadline:
             self.ending = "wall_limit"
@@ -214,6 +224,36 @@ class Case:
         elif tasks > 2 * self.limits["processes"]:
             # A limit of the kernel makes fork fail long before; where none counts (root outside), the case ends here.
             self.status = int(signal.SIGKILL)
+
+    def _measure_processes(self) -> tuple[int, int]:
+        """Bytes of memory and tasks of all processes of the case, now; what each has used of the processor is noted."""
+        memory_pages = tasks = 0
+        for name in os.listdir("/proc"):
+            if not name.isdigit() or name == "1":
+                continue
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+                with open(f"/proc/{name}/statm", "rb") as file:
+                    _, resident, shared = file.read().split()[:3]
+            except (OSError, ValueError):
+                continue  # it ended meanwhile
+            self.seen_ticks[name, fields[19]] = int(fields[11]) + int(fields[12])  # a pid and its start: one process
+            tasks += int(fields[17])
+            # Without file pages: the interpreter's text is nobody's in particular.
+            memory_pages += int(resident) - int(shared)
+        return memory_pages * PAGE_BYTES, tasks
+
+    def _cpu_s(self) -> float:
+        """
+        Seconds of processor time that the case has used so far, by all of its processes together.
+
+        The cgroup knows. Without one, it is the greater of two sums that both miss something: of what was last seen
+        of each process, and of what was told of those that ended, which leaves out children nobody waits for.
+        """
+        if self.cgroup_cpu_s is not None:
+            return max(self.reaped_cpu_s, read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s)
+        return max(self.reaped_cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
 
     def _outgrown(self) -> bool:
         """Whether the memory is really too much: the quick sum counts a page that two processes share twice."""
@@ -229,7 +269,7 @@ class Case:
             if pid == 0:
                 return
             self.reaped_cpu_s += usage.ru_utime + usage.ru_stime
-            self.peak_bytes = max(self.peak_bytes, usage.ru_maxrss * 1024)
+            self.reaped_peak_bytes = max(self.reaped_peak_bytes, usage.ru_maxrss * 1024)
             if pid == self.pid and self.status is None:
                 self.status = status
 
@@ -246,16 +286,24 @@ class Case:
         self.status = status  # how it ended by itself; what our own kill did to it says nothing
 
     def _drain(self, out_read: int, err_read: int) -> None:
-        """Take what is left in the pipes. Nobody is alive to write more, so both end."""
+        """
+        Take what is left in the pipes. Nobody is alive to write more, so what is not there now never comes.
+
+        The ends need not come either: a program can leave a pipe's other end in a message between two sockets.
+        """
         for stream in self._streams(out_read, err_read):
             while self._read(*stream):
                 pass
 
-    def _account(self, wall_time_s: float, oom_killed: bool) -> Answer:
-        ending, status = self.ending, self.status
+    def _account(self, wall_time_s: float, oom_killed: bool, own_bytes: int) -> Answer:
+        ending, status, cpu_s = self.ending, self.status, self._cpu_s()
+        # A process's peak starts with the size of the one it was forked from, and exec keeps it: what is not above our
+        # size says no more than that it was a small program, and a large input may just have made us large.
+        told_bytes = self.reaped_peak_bytes if self.reaped_peak_bytes > own_bytes else min(own_bytes, SMALL_BYTES)
+        peak_bytes = max(self.peak_bytes, told_bytes)
         if oom_killed and ending != "output_limit":
             ending = "memory_limit"
-        elif ending is None and self.reaped_cpu_s > self.limits["cpu_time_s"]:
+        elif ending is None and cpu_s > self.limits["cpu_time_s"]:
             ending = "cpu_limit"
         elif ending is None:
             ending = "signaled" if status is not None and os.WIFSIGNALED(status) else "exited"
@@ -265,9 +313,9 @@ class Case:
             "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
             "stdout": bytes(self.stdout),
             "stderr": bytes(self.stderr),
-            "cpu_time_s": round(self.reaped_cpu_s, 6),
+            "cpu_time_s": round(cpu_s, 6),
             "wall_time_s": round(wall_time_s, 6),
-            "memory_bytes": self.peak_bytes,
+            "memory_bytes": peak_bytes,
         }
 
 
@@ -290,6 +338,7 @@ def become(command: list[str | bytes], stdin: int, stdout: int, stderr: int, fau
         os.mkdir(HOME, 0o700)
         os.chdir(HOME)
         set_limits(limits)
+        install_filter(build_filter(os.uname().machine))
         os.execve(command[0], command, ENVIRONMENT)
     except BaseException as error:
         os.write(fault, f"{type(error).__name__}: {error}".encode()[:4096])
@@ -313,9 +362,124 @@ def set_limits(limits: Limits) -> None:
         resource.setrlimit(name, (value, value))
 
 
-def prctl(option: int, value: int) -> None:
-    if LIBC.prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl refused")
+def prctl(option: int, value: int, more: int = 0) -> None:
+    if LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl {option}: {os.strerror(number)}")
+
+
+# -- the filter ----------------------------------------------------------------------------------------------------
+
+# What a case may ask of the kernel, as ranges of system call numbers. The list was made by name and is held against
+# tests/system_calls.txt, which has the names.
+ALLOWED = {
+    "x86_64": (
+        "0-15 17-28 32-40 44-48 51-52 54-55 57-63 72-100 102 104 107-112 115 118 120-121 124-125 127-133 137-138 140 "
+        "143 145-152 158 160 162 186-202 204 213 217-219 221-226 228-235 247 252-255 257-271 273-278 280-287 289-297 "
+        "299 307 309 315-316 318 322 324-328 332 334 424 434 436-437 439 441 449 452 "
+    ),
+    "aarch64": (
+        "5-17 19-28 31-38 43-50 52-57 59 61-88 90 93-96 98-103 107-111 113-115 120-121 123-139 141 148 150 153-158 "
+        "160 163-166 168-169 172-179 204-216 221-223 226-233 240 243 260 269 275-276 278 281 283-287 291 293 424 434 "
+        "436-437 439 441 449 452 "
+    ),
+}
+# Allowed with some arguments only: see _argument_rule.
+ARGUMENTS_MATTER = {
+    "x86_64": {
+        "clone": 56,
+        "socketpair": 53,
+        "prctl": 157,
+        "personality": 135,
+        "ioctl": 16,
+        "prlimit64": 302,
+        "sched_setaffinity": 203,
+        "memfd_create": 319,
+    },
+    "aarch64": {
+        "clone": 220,
+        "socketpair": 199,
+        "prctl": 167,
+        "personality": 92,
+        "ioctl": 29,
+        "prlimit64": 261,
+        "sched_setaffinity": 122,
+        "memfd_create": 279,
+    },
+}
+# Answered as by a kernel that lacks them, since C libraries then do without: clone3 (whose flags no filter can see),
+# io_uring_setup, io_uring_enter, io_uring_register, add_key, request_key, keyctl.
+NOT_THERE = {
+    "x86_64": (435, 425, 426, 427, 248, 249, 250),
+    "aarch64": (435, 425, 426, 427, 217, 218, 219),
+}
+
+_LOAD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+_AT_NUMBER, _AT_ARCH, _AT_FIRST_ARGUMENT = 0, 4, 16
+_ARCHES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_X32 = 0x40000000
+_FIRST_UNKNOWN = 451  # from here on what is not allowed is answered ENOSYS, as by an older kernel
+_NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW*, the time namespace included
+_TIOCSTI, _TIOCLINUX, _AF_UNIX, _PR_SET_MM = 0x5412, 0x541C, 1, 35
+
+Step = tuple[int, int, int, int]  # code, steps to jump over if true, if false, operand
+
+
+def build_filter(machine: str) -> bytes:
+    """
+    The seccomp program of a case, for x86_64 or aarch64; KeyError for another machine.
+
+    System calls of a foreign kind (int 0x80, x32) kill; what is not allowed is refused with EPERM; with ENOSYS where C
+    libraries then do without: clone3, whose flags no filter can see, io_uring, keyrings, and whatever is newer.
+    """
+    steps: list[Step] = [
+        (_LOAD, 0, 0, _AT_ARCH),
+        (_JUMP_IF_EQUAL, 1, 0, _ARCHES[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _AT_NUMBER),
+    ]
+    if machine == "x86_64":
+        steps += [(_JUMP_IF_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
+    for span in ALLOWED[machine].split():
+        first, _, last = span.partition("-")
+        steps += [(_JUMP_IF_AT_LEAST, 0, 2, int(first)), (_JUMP_IF_AT_LEAST, 1, 0, int(last or first) + 1)]
+        steps.append((_RETURN, 0, 0, _ALLOW))
+    for name, number in ARGUMENTS_MATTER[machine].items():
+        rule = _argument_rule(name)
+        steps += [(_JUMP_IF_EQUAL, 0, len(rule), number), *rule]
+    for number in NOT_THERE[machine]:
+        steps += [(_JUMP_IF_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ENOSYS)]
+    steps += [(_JUMP_IF_AT_LEAST, 0, 1, _FIRST_UNKNOWN), (_RETURN, 0, 0, _ENOSYS), (_RETURN, 0, 0, _EPERM)]
+    return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+def _argument_rule(name: str) -> list[Step]:
+    """What the first argument of a system call, of ioctl the second, decides; every way ends with a return."""
+    load = (_LOAD, 0, 0, _AT_FIRST_ARGUMENT + (8 if name == "ioctl" else 0))
+    if name == "clone":
+        return [load, (_JUMP_IF_ANY_BIT, 0, 1, _NEW_NAMESPACES), (_RETURN, 0, 0, _EPERM), (_RETURN, 0, 0, _ALLOW)]
+    values, then, otherwise = {
+        "socketpair": ([_AF_UNIX], _ALLOW, _EPERM),  # asyncio needs it; it reaches nobody
+        "prctl": ([PR_SET_SECCOMP, _PR_SET_MM], _EPERM, _ALLOW),
+        "personality": ([0, 0xFFFFFFFF], _ALLOW, _EPERM),
+        "ioctl": ([_TIOCSTI, _TIOCLINUX], _EPERM, _ALLOW),
+        # Of itself only: both ask for nothing but the same user, so they would reach the executor too.
+        "prlimit64": ([0], _ALLOW, _EPERM),
+        "sched_setaffinity": ([0], _ALLOW, _EPERM),
+        # Its memory is nobody's until it is mapped: without a cgroup that counts it, there is no limit to it.
+        "memfd_create": ([], _EPERM, _EPERM if OOM_COUNTER is None else _ALLOW),
+    }[name]
+    tests = [(_JUMP_IF_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
+    return [load, *tests, (_RETURN, 0, 0, otherwise), (_RETURN, 0, 0, then)]
+
+
+def install_filter(program: bytes) -> None:
+    """From here on this process and all it starts have only what the filter allows. Needs no-new-privileges."""
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))  # struct sock_fprog
+    header_buffer = ctypes.create_string_buffer(header, len(header))
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(header_buffer))
 
 
 # -- what the kernel tells -----------------------------------------------------------------------------------------
@@ -329,24 +493,10 @@ def open_pidfd(pid: int) -> int | None:
         return None
 
 
-def measure_processes() -> tuple[float, int, int]:
-    """CPU seconds, bytes of memory and tasks of all processes in this PID namespace but our own, now."""
-    cpu_ticks = memory_pages = tasks = 0
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or name == "1":
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-            with open(f"/proc/{name}/statm", "rb") as file:
-                _, resident, shared = file.read().split()[:3]
-        except (OSError, ValueError):
-            continue  # it ended meanwhile
-        cpu_ticks += sum(int(ticks) for ticks in fields[11:15])  # own and waited-for children's, user and system
-        tasks += int(fields[17])
-        # Without file pages: the interpreter's text is nobody's in particular.
-        memory_pages += int(resident) - int(shared)
-    return cpu_ticks / TICKS_PER_S, memory_pages * PAGE_BYTES, tasks
+def read_own_bytes() -> int:
+    """Bytes of memory that this process holds, files included."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * PAGE_BYTES
 
 
 def writable_bytes() -> int:
@@ -385,26 +535,41 @@ def proportional_bytes(pid: str) -> int:
         return 0
 
 
-def find_oom_counter() -> str | None:
-    """The file in which our cgroup counts what the kernel killed for memory (v1, v2); None in bubblewrap and gVisor."""
-    for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"):
+def find_counter(*candidates: tuple[str, str]) -> tuple[str, str] | None:
+    """The first file of our cgroup (v1, v2) that has a line beginning with the given text; None without a cgroup."""
+    for path, beginning in candidates:
         try:
             with open(path) as file:
-                if any(line.startswith("oom_kill ") for line in file):
-                    return path
+                if any(line.startswith(beginning) for line in file):
+                    return path, beginning
         except OSError:
             continue
     return None
 
 
-OOM_COUNTER = find_oom_counter()
+# In bubblewrap there is none of them, in gVisor neither.
+OOM_COUNTER = find_counter(
+    ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill "), ("/sys/fs/cgroup/memory.events", "oom_kill ")
+)
+CPU_COUNTER = find_counter(("/sys/fs/cgroup/cpuacct/cpuacct.usage", ""), ("/sys/fs/cgroup/cpu.stat", "usage_usec "))
+
+
+def read_counter(counter: tuple[str, str]) -> int:
+    path, beginning = counter
+    with open(path) as file:
+        return next(int(line[len(beginning) :]) for line in file if line.startswith(beginning))
 
 
 def count_oom_kills() -> int:
-    if OOM_COUNTER is None:
-        return 0
-    with open(OOM_COUNTER) as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    """How often the kernel has killed for memory in our cgroup so far."""
+    return 0 if OOM_COUNTER is None else read_counter(OOM_COUNTER)
+
+
+def read_cgroup_cpu_s() -> float:
+    """Seconds of processor time that our cgroup has used so far, our own share included."""
+    if CPU_COUNTER is None:
+        return 0.0
+    return read_counter(CPU_COUNTER) / (1e6 if CPU_COUNTER[1] else 1e9)  # v2 counts microseconds, v1 nanoseconds
 
 
 def empty_writable_directories() -> None:
@@ -443,8 +608,12 @@ def remove_entry(top: str, entry: os.DirEntry[str]) -> None:
 # -- requests ------------------------------------------------------------------------------------------------------
 
 
-def run_inputs(request: dict[str, Any], watch_input: bool) -> Iterator[Answer]:
-    """Check the program once, then run it against each input; yields the answers' dictionaries."""
+def run_inputs(request: dict[str, Any], inputs: Iterator[Input], watch_input: bool) -> Iterator[Answer]:
+    """
+    Run the program against each input.
+
+    Yields READY once it was checked that the program compiles, then the answers' dictionaries.
+    """
     if request["schema"] != SCHEMA:
         raise SetupFailed(f"a request of schema {request['schema']}; this executor knows {SCHEMA}: rebuild the image")
     if request["language"] != "python":
@@ -457,19 +626,28 @@ def run_inputs(request: dict[str, Any], watch_input: bool) -> Iterator[Answer]:
     except OSError as error:  # where the sandbox shows another directory than the one that was meant
         raise SetupFailed(f"the program cannot be opened: {error}") from error
 
-    check = run_case([python, "-c", CHECK_PYTHON, program], b"", {**limits, **CHECK_LIMITS}, watch_input)
+    check = run_case([python, "-c", CHECK_PYTHON, program], stdin_file(b""), {**limits, **CHECK_LIMITS}, watch_input)
     if (check["ending"], check["exit_code"]) != ("exited", 0):
         message = check["stderr"] or b"the program could not be compiled within the limits\n"
         failed = {**check, "ending": "compile_error", "stdout": b"", "stderr": message}
-        for _ in request["inputs"]:
+        yield READY
+        for _ in inputs:
             yield dict(failed)
             failed.update(cpu_time_s=0.0, wall_time_s=0.0)  # it was compiled once
         return
-    for case in request["inputs"]:
-        yield run_case([python, program, *case["arguments"]], case["stdin"], limits, watch_input)
+    yield READY
+    for arguments, stdin in inputs:
+        free_memory()
+        yield run_case([python, program, *arguments], stdin, limits, watch_input)
 
 
-def run_case(command: list[str | bytes], stdin: bytes, limits: Limits, watch_input: bool) -> Answer:
+def free_memory() -> None:
+    """Give back what a large input has taken: it would count against its case, since both have one limit."""
+    if hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)
+
+
+def run_case(command: list[str | bytes], stdin: int, limits: Limits, watch_input: bool) -> Answer:
     try:
         return Case(command, stdin, limits).run(watch_input)
     finally:
@@ -479,18 +657,46 @@ def run_case(command: list[str | bytes], stdin: bytes, limits: Limits, watch_inp
 def serve() -> None:
     """Answer requests, one at a time, until our input ends."""
     buffered = bytearray()
-    while True:
-        line = read_line(buffered)
-        if line is None:
-            return
+    while (line := read_line(buffered)) is not None:
         request = json.loads(line)
-        for case in request["inputs"]:
-            case["arguments"] = [base64.b64decode(argument) for argument in case["arguments"]]
-            case["stdin"] = base64.b64decode(case["stdin"])
-        for answer in run_inputs(request, watch_input=True):
-            for name in ("stdout", "stderr"):
-                answer[name] = base64.b64encode(answer[name]).decode()
-            write_all(1, json.dumps(answer).encode() + b"\n")
+        try:
+            for answer in run_inputs(request, read_inputs(buffered, request["inputs"]), watch_input=True):
+                streams = {name: base64.b64encode(answer[name]).decode() for name in STREAMS if name in answer}
+                say({**answer, **streams})
+        except SetupFailed as error:
+            say({"setup_failed": str(error)})
+            raise
+
+
+def say(document: Answer) -> None:
+    write_all(1, json.dumps(document).encode() + b"\n")
+
+
+def read_inputs(buffered: bytearray, count: int) -> Iterator[Input]:
+    """The inputs of a request, each read when it is asked for."""
+    for _ in range(count):
+        yield parse_input(read_line(buffered))  # keep none of it here: a large input is memory that its case may need
+
+
+def parse_input(line: bytes | None) -> Input:
+    if line is None:
+        sys.exit(1)  # nobody waits for the rest
+    case = json.loads(line)
+    return [base64.b64decode(argument) for argument in case["arguments"]], stdin_file(base64.b64decode(case["stdin"]))
+
+
+def stdin_file(data: bytes) -> int:
+    """
+    A descriptor from which to read the data.
+
+    A file in memory, not a pipe: a program may leave its input unread, or seek in it, and nobody waits.
+    """
+    if not data:
+        return os.open(os.devnull, os.O_RDONLY)
+    fd = os.memfd_create("stdin")
+    write_all(fd, data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def run_once(subid: str, input_mode: str) -> None:
@@ -499,21 +705,18 @@ def run_once(subid: str, input_mode: str) -> None:
         lines = file.read().split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    inputs: list[dict[str, Any]] = []
+    inputs: list[Input] = []
     for line in lines:
         if input_mode == "stdin":
-            inputs.append({"arguments": [], "stdin": line.encode() + b"\n"})
+            inputs.append(([], stdin_file(line.encode() + b"\n")))
         else:
-            inputs.append({"arguments": shlex.split(line) if input_mode == "arguments" else [line], "stdin": b""})
-    request = {
-        "schema": SCHEMA,
-        "file_name": f"{subid}.py",
-        "language": "python",
-        "limits": DEFAULT_LIMITS,
-        "inputs": inputs,
-    }
+            words = shlex.split(line) if input_mode == "arguments" else [line]
+            inputs.append(([word.encode() for word in words], stdin_file(b"")))
+    request = {"schema": SCHEMA, "file_name": f"{subid}.py", "language": "python", "limits": DEFAULT_LIMITS}
     out = b""
-    for number, answer in enumerate(run_inputs(request, watch_input=False), start=1):
+    answers = run_inputs(request, iter(inputs), watch_input=False)
+    next(answers)  # READY
+    for number, answer in enumerate(answers, start=1):
         out += re.sub(rb"\r\n|\n|\r", rb"\\n", answer["stdout"].removesuffix(b"\n").removesuffix(b"\r")) + b"\n"
         print(f"{number}: {answer['ending']} {answer['exit_code']} {answer['wall_time_s']:.3f} s", file=sys.stderr)
     # The program may have left anything under the final name: write a file of our own and move it there.
@@ -530,8 +733,8 @@ def read_line(buffered: bytearray) -> bytes | None:
         if not data:
             return None
         buffered += data
-        if len(buffered) > MAX_REQUEST_BYTES:
-            raise SetupFailed("the request is too long")
+        if len(buffered) > MAX_LINE_BYTES:
+            raise SetupFailed("a line of the request is too long")
     line, _, rest = bytes(buffered).partition(b"\n")
     buffered[:] = rest
     return line

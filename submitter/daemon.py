@@ -39,7 +39,7 @@ from submitter.ports import Delivery, SubmissionQueue
 from submitter.processing import SubmissionProcessor
 from submitter.protocol import encode_body, parse_body
 
-WAITS_FOR_FILES = 5  # deliveries after which a file that is still missing will not come
+WAITS_FOR_FILES = 9  # deliveries, some four minutes, after which a file that is still missing will not come
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # of a message that is given back
 LONGEST_QUEUE_DELAY_S = 30.0  # between two polls of a queue that is away
 UNFINISHED_WAIT_S = 15.0  # for threads whose executors were ended at the deadline to give their messages back

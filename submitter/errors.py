@@ -56,6 +56,18 @@ class SandboxUnavailable(Unavailable):
     """The sandbox could not run a case, or its executor broke the protocol."""
 
 
+class ExecutorLost(SandboxUnavailable):
+    """
+    An executor that had started broke off, fell silent or broke the protocol in the middle of a case.
+
+    `out_of_memory` tells that the kernel ended it for want of memory, where that is known.
+    """
+
+    def __init__(self, text: str, *, out_of_memory: bool = False) -> None:
+        super().__init__(text)
+        self.out_of_memory = out_of_memory
+
+
 class NotThereYet(Unavailable):
     """The metadata or the program is not in the bucket; the two uploads may land in any order, so it may come."""
 

@@ -39,7 +39,7 @@ def build(tag: str, base: str) -> Iterator[str]:
                 raise SandboxUnavailable(_explain(base, str(message["error"])))
             if line := str(message.get("stream") or message.get("status") or "").strip():
                 yield line
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as exc:
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError) as exc:
         raise SandboxUnavailable(_explain(base, str(exc))) from exc
 
 

@@ -16,6 +16,7 @@ EVENTS = {
     "daemon_started": "the daemon takes messages",
     "daemon_stopped": "the daemon has ended; unfinished: messages that come back when their visibility runs out",
     "lease_not_renewed": "a message's visibility could not be extended; it is tried again",
+    "executor_lost": "an executor ended or fell silent in the middle of a case; the case is run once more",
     "leftovers_swept": "what a dead process of ours left on this host was removed",
     "library_warned": "a library that we use, psycopg's connection pool for one, has a warning",
     "master_failed": "the thread that polls the queue died; the daemon ends",

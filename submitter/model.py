@@ -72,7 +72,7 @@ class Ending(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     OUTPUT_LIMIT = "output_limit"
     COMPILE_ERROR = "compile_error"  # the program was never started
-    SETUP_FAILED = "setup_failed"  # ours: the executor could not prepare or start the case
+    SETUP_FAILED = "setup_failed"  # ours: the case could not be prepared or started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,10 +52,15 @@ def encode_graded(key: SubmissionKey, report: GradeReport) -> bytes:
         | {
             "score": report.score,
             "max_score": report.max_score,
-            "execution_time": round(report.execution_time_s, 3),
+            "execution_time": round(_visible_time_s(report), 3),
             "tests": tests,
         }
     )
+
+
+def _visible_time_s(report: GradeReport) -> float:
+    """Of the `test` cases alone: a program could sleep for as long as a hidden input says, and read it here."""
+    return sum(result.run.wall_time_s for result in report.case_results if result.case.kind is CaseKind.TEST)
 
 
 def encode_rejected(key: SubmissionKey, reason: str) -> bytes:

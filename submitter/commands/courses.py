@@ -116,13 +116,17 @@ def cases_import(
 @cases.command("export")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--assignment", "ref", type=ASSIGNMENT, required=True)
-def cases_export(directory: Path, ref: AssignmentRef) -> None:
+@as_json
+def cases_export(directory: Path, ref: AssignmentRef, as_json: bool) -> None:
     """Write an assignment's cases as a grading folder."""
     from submitter.folders import write_folder
 
     assignment = cases_to_check(quiet_config(DATABASE), None, ref)
     broken = write_folder(directory, assignment.cases)
-    click.echo(f"{directory}: {len(assignment.cases)} cases")
+    if as_json:
+        print_json({"assignment": str(ref), "directory": str(directory), "cases": len(assignment.cases)})
+    else:
+        click.echo(f"{directory}: {len(assignment.cases)} cases")
     if broken:
         click.echo(rf"submitter: {broken} of them hold line breaks, written as the two characters \n", err=True)
 

@@ -23,6 +23,8 @@ from submitter.errors import AssignmentRefused
 from submitter.model import MIB, Assignment, AssignmentRef, Comparison, InputMode, Limits
 from submitter.protocol import is_token, parse_assignment_ref
 
+MOST_SECONDS = 3600.0  # an hour for one case, or for one wait: more is a slip of the finger
+MOST_MIB = 1024 * 1024  # a tebibyte
 QUEUE, BUCKET, DATABASE = "queue_url", "bucket", "database_url"
 
 
@@ -39,12 +41,12 @@ class AssignmentType(click.ParamType[AssignmentRef]):
 
 
 class PositiveType(click.FloatRange):
-    """A number greater than 0; FloatRange alone lets NaN and infinity pass."""
+    """A number of seconds greater than 0; NaN, which FloatRange alone lets pass, is none."""
 
     name = "number"
 
     def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
+        super().__init__(min=0, min_open=True, max=MOST_SECONDS)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -111,7 +113,7 @@ def with_options(
 
 def limit_options(command: Any) -> Any:
     for option in (
-        click.option("--memory-limit", "memory_limit_mib", type=click.IntRange(min=8), metavar="MIB"),
+        click.option("--memory-limit", "memory_limit_mib", type=click.IntRange(min=8, max=MOST_MIB), metavar="MIB"),
         click.option("--time-limit", "time_limit_s", type=positive, metavar="S", help="Processor time of a case."),
         click.option("--comparison", type=click.Choice([str(mode) for mode in Comparison])),
         click.option("--input-mode", type=click.Choice([str(mode) for mode in InputMode])),

@@ -16,7 +16,7 @@ import sys
 import threading
 from pathlib import Path
 
-from submitter.errors import SandboxUnavailable
+from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import SocketLink, random_uid
 from submitter.resources import resource
 
@@ -131,16 +131,16 @@ class BubblewrapExecutor(SocketLink):
     def _receive(self, deadline: float) -> bytes:
         try:
             return super()._receive(deadline)
-        except SandboxUnavailable as exc:
+        except ExecutorLost as exc:
             with self._closing:
                 self._kill()
-                raise SandboxUnavailable(f"{exc}{self._last_words()}") from exc
+                raise ExecutorLost(f"{exc}{self._last_words()}") from exc
 
     def _last_words(self) -> str:
         assert self._process.stderr is not None
         with contextlib.suppress(OSError, ValueError):  # closed, when `close` was called meanwhile
-            if said := self._process.stderr.read(DIAGNOSTIC_BYTES).decode(errors="replace").strip():
-                return f"; it said: {said}"
+            if said := self._process.stderr.read(DIAGNOSTIC_BYTES).decode(errors="replace").split():
+                return f"; it said: {' '.join(said)}"
         return ""
 
     def _kill(self) -> None:

@@ -6,7 +6,8 @@ to over one socket, and started; requests and answers are the stream of that
 socket. Nothing is ever executed into a container, no log driver is in the
 path, and nothing is copied out. Its standard input is open once: when our
 process dies, the engine closes it, the executor sees the end of its input and
-exits, and the engine removes the container.
+exits. The container then stays, so that the engine can be asked how it ended,
+until we remove it: at once, or in the next sweep.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ import docker
 import docker.errors
 import requests
 
-from submitter.errors import SandboxUnavailable
+from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import SocketLink, random_uid
 from submitter.resources import resource
 
@@ -32,7 +33,8 @@ CONTROLLER_BYTES = 24 << 20  # the executor's own memory, beside what a case may
 MAX_INODES = 8192
 LABEL = "submitter.executor"
 SCRIPT_LABEL = "submitter.script"  # on an image: which executeSubmission.py is in it
-_ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+# ValueError: docker-py's for a DOCKER_HOST that is none.
+_ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
 
 
 class DockerLauncher:
@@ -87,7 +89,6 @@ class DockerLauncher:
                 tmpfs={"/tmp": writable, "/dev/shm": writable},
                 binds={directory: {"bind": "/usr/src/submitter", "mode": "ro"}},
                 log_config={"Type": "none"},
-                auto_remove=True,
                 init=False,  # the executor is process 1 and reaps by itself
             )
             container = self._api.create_container(
@@ -149,9 +150,16 @@ class DockerExecutor(SocketLink):
                 if stream == 1:
                     return payload
                 self._said = (self._said + payload)[-DIAGNOSTIC_BYTES:]
-        except SandboxUnavailable as exc:
-            said = self._said.decode(errors="replace").strip()
-            raise SandboxUnavailable(f"{exc}; it said: {said}" if said else str(exc)) from exc
+        except ExecutorLost as exc:
+            said = " ".join(self._said.decode(errors="replace").split())
+            text = f"{exc}; it said: {said}" if said else str(exc)
+            raise ExecutorLost(text, out_of_memory=self._was_out_of_memory()) from exc
+
+    def _was_out_of_memory(self) -> bool:
+        """Whether the kernel has killed in this container for memory; the executor itself, when it is gone."""
+        with contextlib.suppress(*_ENGINE_ERRORS, KeyError):
+            return bool(self._api.inspect_container(self._container)["State"]["OOMKilled"])
+        return False
 
     def _receive_exactly(self, length: int, deadline: float) -> bytes:
         data = bytearray()

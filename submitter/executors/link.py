@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Protocol
 
-from submitter.errors import SandboxUnavailable
+from submitter.errors import ExecutorLost
 
 # One host uid per executor, so that no two share the kernel's per-user pools. This range is given to nobody:
 # https://systemd.io/UIDS-GIDS/ ends the container ranges at 1,879,048,191.
@@ -18,10 +18,10 @@ def random_uid() -> int:
 
 
 class Executor(Protocol):
-    """One started executor. All methods raise SandboxUnavailable when it is gone, late or breaks the protocol."""
+    """One started executor. `send` and `read_line` raise ExecutorLost when it is gone, late or breaks the protocol."""
 
     def send(self, data: bytes, timeout_s: float) -> None:
-        """Hand over a request."""
+        """Hand over a request or an input."""
         ...
 
     def read_line(self, most: int, timeout_s: float) -> bytes:
@@ -67,14 +67,14 @@ class SocketLink:
             self._socket.settimeout(timeout_s)
             self._socket.sendall(data)
         except OSError as exc:
-            raise SandboxUnavailable(f"the executor did not take the request: {exc}") from exc
+            raise ExecutorLost(f"the executor did not take the request: {exc}") from exc
 
     def read_line(self, most: int, timeout_s: float) -> bytes:
         deadline = time.monotonic() + timeout_s
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             if len(self._buffer) > most:
-                raise SandboxUnavailable("an executor's answer is too long")
+                raise ExecutorLost("an executor's answer is too long")
             searched = len(self._buffer)
             self._buffer += self._receive(deadline)
         line = bytes(self._buffer[:end])
@@ -90,9 +90,9 @@ class SocketLink:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             data = self._socket.recv(most)
         except TimeoutError as exc:
-            raise SandboxUnavailable("the executor did not answer in time") from exc
+            raise ExecutorLost("the executor did not answer in time") from exc
         except OSError as exc:
-            raise SandboxUnavailable(f"the connection to the executor broke: {exc}") from exc
+            raise ExecutorLost(f"the connection to the executor broke: {exc}") from exc
         if not data:
-            raise SandboxUnavailable("the executor ended before it had answered")
+            raise ExecutorLost("the executor ended before it had answered")
         return data

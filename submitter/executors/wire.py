@@ -1,5 +1,5 @@
 """
-What the host and an executor say to each other: one JSON line a request, one an answer.
+What the host and an executor say to each other, a JSON object a line: a request, then in turn an input and its answer.
 
 The executor runs beside hostile code, so its answers are read as a stranger's:
 strictly, within bounds, and with the limits known to us held against them.
@@ -11,10 +11,10 @@ import binascii
 import json
 from typing import Any
 
-from submitter.errors import SandboxUnavailable
-from submitter.model import Ending, Job, Limits, RunResult
+from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
-SCHEMA = 1
+SCHEMA = 2
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
@@ -22,27 +22,30 @@ _MAX_BYTES = 1 << 50
 _FIELDS = frozenset({"ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes"})
 
 
-def encode_request(job: Job) -> bytes:
-    """The line that asks an executor to run a job. Expected outputs are not in a `Job`, so they cannot be in it."""
+def encode_request(job: Job, inputs: int) -> bytes:
+    """The line that announces a job and how many inputs follow. A `Job` has no expected outputs: none can go in."""
     limits = job.limits
-    request = {
-        "schema": SCHEMA,
-        "file_name": job.file_name,
-        "language": job.language,
-        "limits": {
-            "cpu_time_s": limits.cpu_time_s,
-            "wall_time_s": limits.wall_time_s,
-            "memory_bytes": limits.memory_bytes,
-            "output_bytes": limits.output_bytes,
-            "file_bytes": limits.file_bytes,
-            "processes": limits.processes,
-        },
-        "inputs": [
-            {"arguments": [_base64(text.encode()) for text in case.arguments], "stdin": _base64(case.stdin)}
-            for case in job.inputs
-        ],
-    }
-    return json.dumps(request).encode() + b"\n"
+    return _line(
+        {
+            "schema": SCHEMA,
+            "file_name": job.file_name,
+            "language": job.language,
+            "inputs": inputs,
+            "limits": {
+                "cpu_time_s": limits.cpu_time_s,
+                "wall_time_s": limits.wall_time_s,
+                "memory_bytes": limits.memory_bytes,
+                "output_bytes": limits.output_bytes,
+                "file_bytes": limits.file_bytes,
+                "processes": limits.processes,
+            },
+        }
+    )
+
+
+def encode_input(case: CaseInput) -> bytes:
+    """The line with one input; sent when its case is to start, so that no other case's is there to be found."""
+    return _line({"arguments": [_base64(text.encode()) for text in case.arguments], "stdin": _base64(case.stdin)})
 
 
 def max_answer_bytes(limits: Limits) -> int:
@@ -50,12 +53,28 @@ def max_answer_bytes(limits: Limits) -> int:
     return 4 * ((limits.output_bytes + STDERR_BYTES) // 3 + 2) + _ENVELOPE_BYTES
 
 
+def decode_ready(line: bytes) -> None:
+    """
+    Read whether an executor is ready to run cases.
+
+    Raises:
+        SandboxUnavailable: it is not; never the program's fault, nothing of which has run yet.
+    """
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        said = None
+    if said != {"ready": True}:
+        reason = said.get("setup_failed") if isinstance(said, dict) else None
+        raise SandboxUnavailable(f"the executor cannot run cases: {str(reason or 'it does not say why')[:500]}")
+
+
 def decode_answer(line: bytes, limits: Limits) -> RunResult:
     """
     Read one answer.
 
     Raises:
-        SandboxUnavailable: it breaks the protocol: the executor is not to be believed any more.
+        ExecutorLost: it breaks the protocol: the executor is not to be believed any more.
     """
     try:
         answer = json.loads(line)
@@ -76,7 +95,11 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
             memory_bytes=_integer(answer["memory_bytes"], _MAX_BYTES),
         )
     except (ValueError, TypeError, RecursionError) as exc:
-        raise SandboxUnavailable("an executor's answer breaks the protocol") from exc
+        raise ExecutorLost("an executor's answer breaks the protocol") from exc
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document).encode() + b"\n"
 
 
 def _base64(data: bytes) -> str:

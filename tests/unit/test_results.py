@@ -166,6 +166,17 @@ def test_grade_case_leaks_neither_input_nor_outputs_nor_what_it_used(changes: di
     assert set(entry) == {"number", "name", "visibility", "status", "score", "max_score", "verdict"}
 
 
+def test_how_long_a_hidden_case_took_is_not_to_be_seen() -> None:
+    """A program can sleep for as long as its input says: a sum over all cases would tell its student the input."""
+    documents = {
+        encode_graded(
+            KEY, summarize([judged(TEST, 1, exited(b"9")), judged(GRADE, 1, exited(b"9", wall_time_s=slept))])
+        )
+        for slept in (0.01, 5.0)
+    }
+    assert len(documents) == 1
+
+
 def test_secrets_would_be_found_if_they_were_in_the_document() -> None:
     """The test above proves something only as long as the same words of a `test` case do show."""
     run = exited(SECRETS["stdout"].encode(), exit_code=77, stderr=SECRETS["stderr"].encode())
@@ -200,7 +211,7 @@ def test_graded_document_is_the_designs_example_field_by_field() -> None:
         "state": "graded",
         "score": 7.5,
         "max_score": 10.0,
-        "execution_time": 0.061,
+        "execution_time": 0.058,  # the hidden case's time is a channel out of it, and left out
     }
     assert [entry["number"] for entry in tests] == [str(number) for number in range(1, 12)]
     assert tests[0] == {

@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from submitter.errors import SandboxUnavailable
-from submitter.executors.wire import STDERR_BYTES, decode_answer, encode_request, max_answer_bytes
+from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.executors.wire import (
+    STDERR_BYTES,
+    decode_answer,
+    decode_ready,
+    encode_input,
+    encode_request,
+    max_answer_bytes,
+)
 from submitter.grading import case_input
 from submitter.model import MIB, CaseInput, CaseKind, Ending, InputMode, Job, Limits, RunResult, TestCase
 
@@ -51,11 +58,11 @@ def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
 
 def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
     limits = Limits(cpu_time_s=1.5, wall_time_s=3.0, memory_bytes=64 * MIB, output_bytes=10, file_bytes=20, processes=4)
-    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a\nb\0\xff"), limits=limits))
+    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a"), limits=limits), 2)
     assert request.count(b"\n") == 1
     assert request.endswith(b"\n")
     assert json.loads(request) == {
-        "schema": 1,
+        "schema": 2,
         "file_name": "x.py",
         "language": "python",
         "limits": {
@@ -66,34 +73,38 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
             "file_bytes": 20,
             "processes": 4,
         },
-        "inputs": [
-            {"arguments": [base64_of(b"3"), ""], "stdin": ""},
-            {"arguments": [], "stdin": base64_of(b"a\nb\0\xff")},
-        ],
+        "inputs": 2,
     }
 
 
+def test_an_input_is_one_line_of_its_own() -> None:
+    """So that an executor has no input before its case starts."""
+    line = encode_input(CaseInput(("3", ""), b"a\nb\0\xff"))
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert json.loads(line) == {"arguments": [base64_of(b"3"), ""], "stdin": base64_of(b"a\nb\0\xff")}
+
+
 def test_request_names_no_directory_of_the_host() -> None:
-    assert b"nowhere" not in encode_request(job(CaseInput(())))
+    assert b"nowhere" not in encode_request(job(CaseInput(())), 1)
 
 
 @pytest.mark.parametrize("mode", InputMode)
 @pytest.mark.parametrize("kind", CaseKind)
-def test_expected_output_is_not_in_the_request(mode: InputMode, kind: CaseKind) -> None:
+def test_expected_output_is_in_nothing_that_is_sent(mode: InputMode, kind: CaseKind) -> None:
     """What never enters an executor cannot be found there."""
-    request = encode_request(job(case_input(mode, TestCase(kind, 1, "the input", "the expected output"))))
-    decoded = [
-        base64.b64decode(data) for each in json.loads(request)["inputs"] for data in [*each["arguments"], each["stdin"]]
-    ]
-    assert b"input" in b" ".join(decoded)
-    assert b"expected" not in request
-    assert b"expected" not in b" ".join(decoded)
+    case = case_input(mode, TestCase(kind, 1, "the input", "the expected output"))
+    sent = json.loads(encode_input(case))
+    decoded = b" ".join(base64.b64decode(data) for data in [*sent["arguments"], sent["stdin"]])
+    assert b"input" in decoded
+    assert b"expected" not in encode_request(job(case), 1)
+    assert b"expected" not in decoded
 
 
 @quick
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=4), st.binary(max_size=50))
 def test_inputs_arrive_byte_for_byte(arguments: list[str], stdin: bytes) -> None:
-    [sent] = json.loads(encode_request(job(CaseInput(tuple(arguments), stdin))))["inputs"]
+    sent = json.loads(encode_input(CaseInput(tuple(arguments), stdin)))
     assert [base64.b64decode(argument).decode() for argument in sent["arguments"]] == arguments
     assert base64.b64decode(sent["stdin"]) == stdin
 
@@ -189,7 +200,7 @@ HUGE = 10**400  # greater than every float
 )
 def test_answer_that_breaks_the_protocol_is_not_believed(changes: dict[str, Any]) -> None:
     """It is our failure, tried again elsewhere: never a verdict, and never an exception that nobody expects."""
-    with pytest.raises(SandboxUnavailable, match="breaks the protocol"):
+    with pytest.raises(ExecutorLost, match="breaks the protocol"):
         decode(answer(**changes))
 
 
@@ -214,7 +225,7 @@ def test_answer_that_breaks_the_protocol_is_not_believed(changes: dict[str, Any]
 )
 @pytest.mark.timeout(20)
 def test_line_that_is_no_answer_is_not_believed(line: bytes) -> None:
-    with pytest.raises(SandboxUnavailable, match="breaks the protocol"):
+    with pytest.raises(ExecutorLost, match="breaks the protocol"):
         decode_answer(line, LIMITS)
 
 
@@ -230,7 +241,7 @@ anything = st.recursive(
 def test_no_value_in_any_field_has_any_other_effect_than_to_be_believed_or_not(data: st.DataObject) -> None:
     names = data.draw(st.sets(st.sampled_from(sorted(answer())), max_size=3))
     document = answer(**{name: data.draw(anything) for name in names})
-    with suppress(SandboxUnavailable):
+    with suppress(ExecutorLost):
         read = decode(document)
         assert len(read.stdout) <= LIMITS.output_bytes
         assert read.cpu_time_s >= 0
@@ -240,7 +251,7 @@ def test_no_value_in_any_field_has_any_other_effect_than_to_be_believed_or_not(d
 @quick
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_line_has_any_other_effect_than_to_be_believed_or_not(line: bytes) -> None:
-    with pytest.raises(SandboxUnavailable):
+    with pytest.raises(ExecutorLost):
         decode_answer(line, LIMITS)
 
 
@@ -261,3 +272,28 @@ def test_longest_honest_answer_fits_the_bound(output_bytes: int) -> None:
     line = json.dumps(document).encode() + b"\n"
     assert len(line) <= max_answer_bytes(limits)
     assert len(decode(document, limits).stdout) == output_bytes
+
+
+# -- ready ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_executor_that_says_so_is_ready() -> None:
+    decode_ready(b'{"ready": true}')
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b'{"setup_failed": "no such image"}', "no such image"),
+        (b'{"ready": 1.5}', "does not say why"),
+        (b"[" * 10_000, "does not say why"),
+        (b"", "does not say why"),
+        (b"\xff", "does not say why"),
+        (b'"ready"', "does not say why"),
+    ],
+)
+def test_whatever_else_it_says_is_our_fault(line: bytes, told: str) -> None:
+    """Nothing of the program has run by then: it must not be blamed."""
+    with pytest.raises(SandboxUnavailable, match=told) as caught:
+        decode_ready(line)
+    assert not isinstance(caught.value, ExecutorLost)
