@@ -1,0 +1,133 @@
+"""The commands as an admin and an operator type them, against the embedded services and a real daemon."""
+
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import LAB5, RealDaemon, World
+
+SQUARE = "import sys\nprint(int(sys.argv[1]) ** 2)\n"
+GRADING = "m.soltys/aws_labs/cubes/grading"
+
+
+def submitter(world: World, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "submitter", *arguments],
+        env=world.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def documents(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "square.py"
+    path.write_text(SQUARE)
+    return path
+
+
+def test_submit_waits_for_the_result_of_this_upload(world: World, daemon: RealDaemon, program: Path) -> None:
+    token = secrets.token_hex(16)
+    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", token, "--wait", "60", "--json"]
+    [first] = documents(submitter(world, *arguments))
+    assert first["score"] == 20.0
+    program.write_text("print(1)")
+    [second] = documents(submitter(world, *arguments))
+    assert (second["subid"], second["score"]) == (first["subid"], 1.0), "not the result that was there before"
+    assert "1/20 points" in submitter(world, *arguments[:-1]).stdout
+
+
+def test_process_grades_again_without_the_queue(world: World, program: Path) -> None:
+    """No daemon runs here: whoever graded it was this command."""
+    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
+    [submitted] = documents(submitter(world, *arguments))
+    [dry] = documents(submitter(world, "process", submitted["key"], "--dry-run", "--json"))
+    assert dry["score"] == 20.0
+    results = submitted["key"].replace(".json", ".results.json")
+    assert world.store.version(results) is None
+    submitter(world, "process", submitted["key"])
+    stored = world.store.get(results, 1 << 20)
+    assert stored is not None
+    assert json.loads(stored.data)["score"] == 20.0
+    state = "SELECT state FROM submitter.gradebook WHERE subid = %s"
+    assert world.query(state, submitted["subid"]) == [("graded",)]
+
+
+def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, tmp_path: Path) -> None:
+    files = {"test.in": "1\n2\n", "test.out": "1\n8\n", "grade.in": "3\n", "grade.out": "27\n"}
+    for file_name, text in files.items():
+        world.store.put(f"{GRADING}/{file_name}", text.encode(), "text/plain")
+    name = ["--assignment", "m.soltys/aws_labs/cubes"]
+    [imported] = documents(submitter(world, "cases", "import", GRADING, "--bucket", *name, "--json"))
+    assert (imported["test"], imported["grade"]) == (2, 1)
+    submitter(world, "cases", "export", str(tmp_path / "out"), *name)
+    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == files
+    (tmp_path / "out" / "test.in").write_text("1\n2\n4\n")
+    refused = submitter(world, "cases", "import", str(tmp_path / "out"), *name, code=1)
+    assert "3 lines" in refused.stderr
+    assert "has 2" in refused.stderr
+    listed = documents(submitter(world, "cases", "list", *name, "--json"))
+    assert [(case["kind"], case["input"], case["expected"]) for case in listed] == [
+        ("test", "1", "1"),
+        ("test", "2", "8"),
+        ("grade", "3", "27"),
+    ]
+    assert "m.soltys/aws_labs/cubes" in submitter(world, "cases", "list").stdout
+
+
+def test_check_grades_against_an_assignment_in_postgres(world: World, program: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("print(4)")
+    done = submitter(world, "check", str(program), str(wrong), "--assignment", str(LAB5), "--json", code=3)
+    assert [(line["program"], line["score"]) for line in documents(done)] == [(str(program), 20.0), (str(wrong), 1.0)]
+
+
+def test_doctor_finds_nothing_broken_where_nothing_is(world: World) -> None:
+    world.work_dir.mkdir(exist_ok=True)
+    findings = {finding["what"]: finding for finding in documents(submitter(world, "doctor", "--json"))}
+    for what in ("a program in the sandbox", "postgres", "queue", "bucket", "work directory"):
+        assert findings[what]["health"] == "ok", findings[what]
+
+
+def test_the_schema_s_state_is_told(world: World) -> None:
+    assert "nothing to apply" in submitter(world, "db", "migrate").stdout
+    assert all(line["applied_at"] for line in documents(submitter(world, "db", "status", "--json")))
+
+
+def test_the_stack_s_environment_can_be_sourced_by_a_shell(tmp_path: Path) -> None:
+    """What an admin does in a second terminal."""
+    file = tmp_path / "stack.env"
+    command = [sys.executable, "-m", "submitter", "stack", "--env-file", str(file)]
+    stack = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert stack.stderr is not None
+        assert select.select([stack.stderr], [], [], 60)[0]
+        assert "ready" in stack.stderr.readline()
+        assert file.stat().st_mode & 0o077 == 0
+        script = 'set -a; . "$1"; set +a; exec "$2" -m submitter db status --json'
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SUBMITTER_", "AWS_"))}
+        shell = ["sh", "-c", script, "sh", str(file), sys.executable]
+        done = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert all(line["applied_at"] for line in documents(done))
+    finally:
+        stack.send_signal(signal.SIGTERM)
+        code = stack.wait(30)
+    assert code == 0
+    assert not file.exists()
