@@ -52,7 +52,7 @@ SAMPLES: Sequence[tuple[str, str, str]] = (
 
 @dataclass(frozen=True, slots=True)
 class DemoRow:
-    """A sample's line in the table; `seconds` are all its runs together, by the clock."""
+    """A sample's line in the table; `seconds` are the runs of its `test` cases together, by the clock."""
 
     student: str
     what: str
