@@ -133,3 +133,10 @@ def test_the_executor_imports_the_standard_library_alone() -> None:
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_room_changes_the_working_directory(room: str) -> None:
+    """It belongs to the whole process, and threads share it: paths are absolute instead."""
+    called = {node.attr for node in ast.walk(ast.parse(file_of(room).read_text())) if isinstance(node, ast.Attribute)}
+    assert not called & {"chdir", "fchdir"}
