@@ -76,7 +76,8 @@ def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, 
     name = ["--assignment", "m.soltys/aws_labs/cubes"]
     [imported] = documents(submitter(world, "cases", "import", GRADING, "--bucket", *name, "--json"))
     assert (imported["test"], imported["grade"]) == (2, 1)
-    submitter(world, "cases", "export", str(tmp_path / "out"), *name)
+    [exported] = documents(submitter(world, "cases", "export", str(tmp_path / "out"), *name, "--json"))
+    assert exported["cases"] == 3
     assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == files
     (tmp_path / "out" / "test.in").write_text("1\n2\n4\n")
     refused = submitter(world, "cases", "import", str(tmp_path / "out"), *name, code=1)

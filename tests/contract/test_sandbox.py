@@ -477,6 +477,35 @@ def test_memory_that_nobody_has_mapped_is_limited_too(run: Run) -> None:
         assert b"PermissionError" in results[1].stderr, "without a cgroup there is no such memory"
 
 
+@pytest.mark.parametrize(
+    ("program", "ending", "stdout"),
+    [
+        ("import os\nfor fd in range(3): os.close(fd)\nfile = open('a', 'w')\nprint(9)", Ending.EXITED, b""),
+        ("import atexit\ndef spin():\n    while True: pass\natexit.register(spin)\nprint(9)", Ending.CPU_LIMIT, b"9\n"),
+        (
+            "import signal\nfor signum in set(signal.Signals) - {9, 19}:\n"
+            "    try: signal.signal(signum, lambda *_: print(9, flush=True))\n"
+            "    except OSError: pass\n"
+            "while True: pass",
+            Ending.CPU_LIMIT,
+            b"",
+        ),
+        (
+            "import os\nos.rename('/tmp/home', '/tmp/x'); os.symlink('/etc', '/tmp/home'); print(9)",
+            Ending.EXITED,
+            b"9\n",
+        ),
+    ],
+    ids=["without streams", "endless farewell", "deaf to signals", "another home"],
+)
+def test_what_a_program_does_to_itself_hurts_no_other_case(
+    run: Run, program: str, ending: Ending, stdout: bytes
+) -> None:
+    results = run.all(IS_HONEST + program, [HONEST, HOSTILE, HONEST])
+    assert_honest_cases_survive(results)
+    assert (results[1].ending, results[1].stdout) == (ending, stdout)
+
+
 def test_children_that_nobody_waits_for_count(run: Run) -> None:
     """Their time goes to nobody's account; an honest sum over processes would miss it."""
     program = (

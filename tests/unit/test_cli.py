@@ -146,11 +146,11 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         *(
             (["check", __file__, "--cases", ".", "--time-limit", text], "'--time-limit'")
-            for text in ("0", "-1", "nan", "inf", "1e999", "soon")
+            for text in ("0", "-1", "nan", "inf", "1e999", "3601", "soon")
         ),
         *(
             (["check", __file__, "--cases", ".", "--memory-limit", text], "'--memory-limit'")
-            for text in ("0", "7", "1.5", "-1")
+            for text in ("0", "7", "1.5", "-1", "1048577")
         ),
         (["check", __file__, "--cases", ".", "--input-mode", "argv"], "'--input-mode'"),
         (["check", __file__, "--cases", ".", "--comparison", "regex"], "'--comparison'"),
@@ -380,3 +380,14 @@ def test_doctor_prints_findings_that_machines_can_read(capsys: pytest.CaptureFix
     findings: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert findings
     assert code in {0, 1}
+
+
+@pytest.mark.parametrize("host", ["tcp://x:notaport", "nonsense", "unix:///nowhere/docker.sock"])
+def test_a_docker_host_that_is_none_is_one_line(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "test.in").write_text("3\n")
+    (tmp_path / "test.out").write_text("9\n")
+    monkeypatch.setenv("DOCKER_HOST", host)
+    assert exit_code("check", __file__, "--cases", str(tmp_path), "--sandbox", "docker") == 1
+    assert "docker" in error_line(capsys).lower()
