@@ -1,69 +1,102 @@
 #!/usr/bin/env python3
 """
-The executor: runs one student's program against inputs, inside a sandbox that somebody else built around it.
+The executor: runs students' programs against inputs, inside a sandbox that somebody else built around it.
 
-    executeSubmission.py --serve            JSON lines on standard input and output, for the daemon
+    executeSubmission.py --serve [--preload M,N] [--hash-seed N]
+                                            JSON lines on standard input and output, for the daemon
     executeSubmission.py SUBID [--input-mode M]
-                                            one submission from the files SUBID.py and test.in in the
-                                            working directory; writes SUBID.out there
+                                            one submission from the files SUBID.py and test.in in
+                                            /usr/src/submitter; writes SUBID.out there
 
-How it works. This process, the controller, is process 1 of its PID namespace
-and is not dumpable: no signal, debugger or /proc file reaches it from inside.
-For every case it forks a child with limits of its own, which becomes the
-program. It reads both outputs as they come, looks at the clock and at /proc
-every few milliseconds, and ends the case when its main process ends or a limit
-is passed. Then it kills every other process there is, and only then takes the
-account and the rest of the outputs; last it empties all that a case could
-write to. Expected outputs never come here: judging is done outside.
+How it works. There are four kinds of processes:
+
+    controller   process 1 of the sandbox. Reads requests, hands out inputs one at a time, reads outputs,
+                 holds each case against its limits, answers.
+    zygote       forked by the controller before the first request; one thread. Knows no program, no input, no
+                 output. Imports what is to be preloaded, then only makes boxes.
+    init         process 1 of a box: a user, pid, mount, ipc, uts and network namespace of its own, forked from the
+                 zygote. One box serves one submission. Sees its program, none of its inputs.
+    case         forked by init, one for each input, which it reads itself. Gives up every right it has, takes on its
+                 limits and the filter, then runs the program: in the interpreter it was forked with, or in a fresh one.
+
+None but a case is dumpable, and none but a case runs anything of a student's.
+When a case ends, init kills whatever it left, takes the account and mounts new
+empty file systems where a case could write; when the submission is done, the
+kernel takes the box. Where a box cannot be made (the kernel or the sandbox
+refuses user namespaces), the controller does init's part itself, worse: then
+whoever starts us must give every case an executor of its own.
+Expected outputs never come here: judging is done outside.
 
 One file, standard library only, Python 3.9 or newer: it runs beside hostile
 code, in images that hold nothing else of ours.
 
-What is said, one JSON object a line; `data` fields are base64. First a request:
-    {"schema": 2, "file_name": "….py", "language": "python", "inputs": how many follow,
+What is said, one JSON object a line; `data` fields are base64. At any time between submissions:
+    {"schema": 3, "probe": true}
+        {"alive": true, "box": whether boxes can be made, "reason": why not, or null}
+A submission:
+    {"schema": 3, "file_name": "….py", "language": "python", "program": data, "start": "fork" or "exec",
      "limits": {"cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "output_bytes": …, "file_bytes": …,
                 "processes": …}}
 Once the executor has seen whether the program compiles, which shows that cases can be run here, it says
-    {"ready": true}
-or, if it cannot do its part, {"setup_failed": text}, and ends. Then, in turn, an input and its answer: no input is
-here before its case starts.
+        {"ready": true, "box": whether this submission has a box}
+or, if it cannot do its part, {"setup_failed": text}, and ends. Then, in turn, an input and its answer, as often as
+wanted; no input is here before its case starts. `starved_s` is for how long the program could have run and no
+processor was free; it is not held against the wall time, up to WALL_STRETCH times that.
     {"arguments": [data, …], "stdin": data}
-    {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
-     "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …}
-where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit,
-output_limit or compile_error. The executor ends when its input ends.
+        {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
+         "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "starved_s": …}
+where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit, output_limit or compile_error. At last:
+    {"done": true}
+        {"idle": true}, when nothing of the submission is left
+The executor ends when its input ends.
 """
 
 from __future__ import annotations
 
-import argparse
-import base64
+import sys
+
+# What a program finds in sys.modules at its first line; so nothing may be imported above this but the future.
+FRESH_MODULES = tuple(name for name in sys.modules if name != "__future__")
+
+import _socket
+import _weakref
+import builtins
 import ctypes
-import json
+import gc
+import io
 import os
-import re
 import resource
 import select
-import shlex
-import signal
 import struct
-import sys
 import time
-from collections.abc import Iterator
-from typing import Any, NoReturn, Optional
 
-Limits = dict[str, Any]  # a request's limits; see above
-Answer = dict[str, Any]  # an answer, its streams still bytes
-Input = tuple[list[bytes], int]  # a case's arguments, and the descriptor of its standard input
-Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
+TYPE_CHECKING = False  # what is only for type checkers need not be imported: less memory, and less for a case to find
+if not TYPE_CHECKING:
+    import _signal
+else:
+    import signal as _signal
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, NoReturn, Optional, Union
 
-SCHEMA = 2
+    Limits = dict[str, Any]  # a request's limits; see above
+    Answer = dict[str, Any]  # an answer, its streams still bytes
+    Input = tuple[int, int]  # descriptors of a case's arguments (each ended by NUL) and of its standard input
+    Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
+    Account = list[Any]  # of a case's processes: the main one's wait status or None, processor seconds, peak bytes
+    RunAsMain = Callable[[str, list[str]], NoReturn]  # a program's path, and its sys.argv
+    Step = tuple[int, int, int, int]  # of the filter: code, steps to jump over if true, if false, operand
+
+SCHEMA = 3
 SUBMISSION_DIRECTORY = "/usr/src/submitter"
-WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm", "/dev/mqueue")  # all that a sandbox lets a case write to
+WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
+COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
+WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
 OPEN_FILES = 256
+MAX_INODES = 8192  # of a file system that a case may write to
 SMALL_BYTES = 12 << 20  # an interpreter that has just started
+BOX_TIMEOUT_S = 10.0  # for anything that a box is asked to do at once
 # Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
 ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
 DEFAULT_LIMITS = {
@@ -74,287 +107,383 @@ DEFAULT_LIMITS = {
     "file_bytes": 16 << 20,
     "processes": 32,
 }
-READY = {"ready": True}
 STREAMS = ("stdout", "stderr")
+BEGUN = b"+"  # what a case says on its fault pipe when it has got there
 CHECK_LIMITS = {"cpu_time_s": 10.0, "wall_time_s": 20.0, "output_bytes": 64 * 1024}
-MAX_LINE_BYTES = 512 << 20
-HOME = "/tmp/home"  # a case's working directory; made for it, removed after it
+MAX_LINE_BYTES, LARGE_LINE_BYTES = 512 << 20, 256 << 10
+HOME = "/tmp"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
+BOX_USER = 1000  # who a case is, to itself
 
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 22, 38
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
 SECCOMP_MODE_FILTER = 2
+CAPABILITY_VERSION = 0x20080522
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000,
+    0x4000000,
+    0x8000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+NAMESPACES = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    4096,
+    16384,
+    1 << 18,
+)
+NOTHING_SPECIAL = MS_NOSUID | MS_NODEV | MS_NOEXEC
+MNT_DETACH = 2
+AT_FDCWD, AT_RECURSIVE, SYS_MOUNT_SETATTR = -100, 0x8000, 442
 PAGE_BYTES = resource.getpagesize()
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.fopen.restype = ctypes.c_void_p
 
-# Prints what `python3 program.py` would print of a program that does not compile, and runs nothing of it.
-CHECK_PYTHON = """\
-import sys, traceback
-path = sys.argv[1]
-with open(path, 'rb') as source:
+
+# -- the zygote and init ---------------------------------------------------------------------------------------------
+
+
+def new_account() -> Account:
+    """What is told of a case's processes as they are waited for: nothing yet."""
+    return [None, 0.0, 0]
+
+
+def collect(main: int, account: Account) -> bool:
+    """Wait for whoever has ended: the case's main process, and orphans; whether the main process has."""
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == 0:
+            break
+        account[1] += usage.ru_utime + usage.ru_stime
+        account[2] = max(account[2], usage.ru_maxrss * 1024)
+        if pid == main:
+            account[0] = status
+    return account[0] is not None
+
+
+def kill_all_others(main: int, account: Account) -> tuple[int | None, float, int]:
+    """
+    No process but this one, process 1 of its namespace, is left afterwards, and all are accounted for.
+
+    Returns the main process's wait status (None if it had not ended before), seconds of processor time, peak bytes.
+    """
+    collect(main, account)
+    status = account[0]
+    while True:
+        try:
+            os.kill(-1, _signal.SIGKILL)
+        except ProcessLookupError:
+            return status, account[1], account[2]
+        collect(main, account)
+        time.sleep(0.0002)
+
+
+def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
+    """Make a box for whoever asks on the socket, until nobody can."""
+    # What the controller reads and says is not for here. Of the kinds that a case's will be: streams remember it.
+    nothing, (_, pipe) = os.open(os.devnull, os.O_RDONLY), os.pipe()
+    for fd, standard in ((nothing, 0), (pipe, 1), (pipe, 2)):
+        os.dup2(fd, standard)
+    os.closerange(3, sock.fileno())
+    os.closerange(sock.fileno() + 1, 4096)
+    renew_streams()
+    run_as_main = prepare_to_run(preload)
+    while True:
+        _, fds = receive(sock)
+        if not fds:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            sock.close()
+            unshare_and_be_init(_socket.socket(fileno=fds[0]), run_as_main)
+        for fd in fds:
+            os.close(fd)
+        os.waitpid(pid, 0)  # at once: it only forks init
+
+
+def tell(sock: _socket.socket, text: str, fds: tuple[int, ...]) -> None:
+    """Send a message, and descriptors with it."""
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
+    sock.sendmsg([text.encode()], rights)
+
+
+def receive(sock: _socket.socket) -> tuple[bytes, list[int]]:
+    """A message and the descriptors that came with it; an empty one when the other end is gone."""
+    message, ancillary, _, _ = sock.recvmsg(65536, 64)
+    return message, [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data)]
+
+
+def unshare_and_be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoReturn:
+    """Make the namespaces, fork process 1 of them, and end: that one is then the controller's to wait for."""
     try:
-        compile(source.read(), path, 'exec', dont_inherit=True)
-    except Exception as error:
-        traceback.print_exception(type(error), error, None)
-        if "'utf-8' codec" in str(error):
-            print('The file is not UTF-8: save it as UTF-8, or name its encoding in its first line.', file=sys.stderr)
-        sys.exit(1)
-"""
+        uid, gid = os.getuid(), os.getgid()
+        check_call("unshare", LIBC.unshare(NAMESPACES))
+        prctl(PR_SET_DUMPABLE, 1)  # else the next files are root's; nothing of a student's runs in this executor now
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{BOX_USER} {uid} 1"),
+            ("gid_map", f"{BOX_USER} {gid} 1"),
+        ):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
+        prctl(PR_SET_DUMPABLE, 0)
+        pid = os.fork()
+        if pid == 0:
+            be_init(sock, run_as_main)
+        sock.send(str(pid).encode())
+    except BaseException as error:
+        sock.send(f"{type(error).__name__}: {error}".encode()[:4096])
+    finally:
+        os._exit(0)
 
 
-class SetupFailed(Exception):
-    """The executor cannot do its part; never the program's fault."""
+def be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoReturn:
+    """
+    Process 1 of a box: fork cases and clear up after them, as the controller tells it, until it is gone.
 
-
-# -- one case ------------------------------------------------------------------------------------------------------
-
-
-class Case:
-    """One run of a command, from fork to account; `stdin` is a descriptor, and closed by it."""
-
-    def __init__(self, command: list[str | bytes], stdin: int, limits: Limits) -> None:
-        self.command, self.stdin, self.limits = command, stdin, limits
-        self.stdout, self.stderr = bytearray(), bytearray()
-        self.ending: str | None = None  # the limit that was passed, once one was
-        self.status: int | None = None  # the main process's wait status, once it ended
-        self.reaped_cpu_s = 0.0
-        self.peak_bytes = self.reaped_peak_bytes = 0  # as seen while it ran; as told of those that ended
-        self.seen_ticks: dict[tuple[str, bytes], int] = {}  # of each process that was seen: user and system time
-        self.cgroup_cpu_s: float | None = None  # what the cgroup had counted before, without our own share
-
-    def run(self, watch_input: bool) -> Answer:
-        """
-        Run it; returns the answer's dictionary. Afterwards no process but this one is left.
-
-        `watch_input`: whether the end of our own standard input ends us, since nobody waits any more.
-        """
-        oom_kills = count_oom_kills()
-        if CPU_COUNTER is not None:
-            self.cgroup_cpu_s = read_cgroup_cpu_s() - time.process_time()
-        own_bytes = read_own_bytes()
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
-        fault_read, fault_write = os.pipe()
-        started = time.monotonic()
-        try:
-            self.pid = os.fork()
-            if self.pid == 0:
-                become(self.command, self.stdin, out_write, err_write, fault_write, self.limits)
-            for fd in (self.stdin, out_write, err_write, fault_write):
-                os.close(fd)
-            # The pipe is closed by a successful exec, so that nothing a program does can look like a fault of ours.
-            fault = os.read(fault_read, 4096)
-            try:
-                if not fault:
-                    self._watch(out_read, err_read, started + self.limits["wall_time_s"], watch_input)
-                wall_time_s = time.monotonic() - started
-            finally:
-                # Processes first, pipes second: a survivor that holds a pipe open must not make us wait for it.
-                self._kill_everything()
-            if fault:
-                raise SetupFailed(fault.decode(errors="replace"))
-            self._drain(out_read, err_read)
-        finally:
-            for fd in (out_read, err_read, fault_read):
-                os.close(fd)
-        return self._account(wall_time_s, count_oom_kills() > oom_kills, own_bytes)
-
-    def _watch(self, out_read: int, err_read: int, deadline: float, watch_input: bool) -> None:
-        """Read outputs and look at limits until the main process has ended or a limit was passed."""
-        poll = select.poll()
-        streams = {stream[0]: stream for stream in self._streams(out_read, err_read)}
-        for fd in streams:
-            os.set_blocking(fd, False)
-            poll.register(fd, select.POLLIN)
-        if watch_input:
-            poll.register(0, 0)  # for its end alone: the next line may be there already
-        exit_fd = open_pidfd(self.pid)
-        if exit_fd is not None:
-            poll.register(exit_fd, select.POLLIN)
-        try:
-            next_look = time.monotonic()
-            while self.ending is None and self.status is None:
-                for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000):
-                    if fd == 0:
-                        os._exit(1)  # as process 1 we take all others along
-                    if fd in streams and not self._read(*streams[fd]):
-                        poll.unregister(fd)
-                self._reap()
-                now = time.monotonic()
-                if now >= next_look:
-                    self._look(now, deadline)
-                    next_look = now + LOOK_EVERY_S
-        finally:
-            if exit_fd is not None:
-                os.close(exit_fd)
-
-    def _streams(self, out_read: int, err_read: int) -> tuple[Stream, Stream]:
-        return (out_read, self.stdout, self.limits["output_bytes"]), (err_read, self.stderr, None)
-
-    def _read(self, fd: int, kept: bytearray, most: int | None) -> bool:
-        """
-        Take what is there; False when there is nothing.
-
-        Args:
-            most: more than this passes the output limit; None: it is cut at STDERR_BYTES and no limit.
-        """
-        try:
-            data = os.read(fd, 65536)
-        except BlockingIOError:
-            return False
-        room = (STDERR_BYTES if most is None else most) - len(kept)
-        kept += data[:room]
-        if most is not None and len(data) > room:
-            self.ending = "output_limit"
-        return bool(data)
-
-    def _look(self, now: float, deadline: float) -> None:
-        """Hold the case's use of time, memory and processes against its limits."""
-        memory_bytes, tasks = self._measure_processes()
-        memory_bytes += writable_bytes()
-        self.peak_bytes = max(self.peak_bytes, memory_bytes)
-        if self.ending is not None or self.status is not None:
-            return
-        if self._cpu_s() > self.limits["cpu_time_s"]:
-            self.ending = "cpu_limit"
-        elif now > deadline:
-            self.ending = "wall_limit"
-        elif memory_bytes > self.limits["memory_bytes"] and OOM_COUNTER is None and self._outgrown():
-            self.ending = "memory_limit"
-        elif tasks > 2 * self.limits["processes"]:
-            # A limit of the kernel makes fork fail long before; where none counts (root outside), the case ends here.
-            self.status = int(signal.SIGKILL)
-
-    def _measure_processes(self) -> tuple[int, int]:
-        """Bytes of memory and tasks of all processes of the case, now; what each has used of the processor is noted."""
-        memory_pages = tasks = 0
-        for name in os.listdir("/proc"):
-            if not name.isdigit() or name == "1":
-                continue
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-                with open(f"/proc/{name}/statm", "rb") as file:
-                    _, resident, shared = file.read().split()[:3]
-            except (OSError, ValueError):
-                continue  # it ended meanwhile
-            self.seen_ticks[name, fields[19]] = int(fields[11]) + int(fields[12])  # a pid and its start: one process
-            tasks += int(fields[17])
-            # Without file pages: the interpreter's text is nobody's in particular.
-            memory_pages += int(resident) - int(shared)
-        return memory_pages * PAGE_BYTES, tasks
-
-    def _cpu_s(self) -> float:
-        """
-        Seconds of processor time that the case has used so far, by all of its processes together.
-
-        The cgroup knows. Without one, it is the greater of two sums that both miss something: of what was last seen
-        of each process, and of what was told of those that ended, which leaves out children nobody waits for.
-        """
-        if self.cgroup_cpu_s is not None:
-            return max(self.reaped_cpu_s, read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s)
-        return max(self.reaped_cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
-
-    def _outgrown(self) -> bool:
-        """Whether the memory is really too much: the quick sum counts a page that two processes share twice."""
-        return bool(shared_once_bytes() + writable_bytes() > self.limits["memory_bytes"])
-
-    def _reap(self) -> None:
-        """Collect whoever has ended: our child, and orphans, which become ours."""
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self.reaped_cpu_s += usage.ru_utime + usage.ru_stime
-            self.reaped_peak_bytes = max(self.reaped_peak_bytes, usage.ru_maxrss * 1024)
-            if pid == self.pid and self.status is None:
-                self.status = status
-
-    def _kill_everything(self) -> None:
-        """No process but this one is left afterwards, and all are accounted for."""
-        status = self.status
-        while True:
-            try:
-                os.kill(-1, signal.SIGKILL)  # everyone in this PID namespace but process 1, which is us
-            except ProcessLookupError:
-                break
-            self._reap()
-            time.sleep(0.0005)
-        self.status = status  # how it ended by itself; what our own kill did to it says nothing
-
-    def _drain(self, out_read: int, err_read: int) -> None:
-        """
-        Take what is left in the pipes. Nobody is alive to write more, so what is not there now never comes.
-
-        The ends need not come either: a program can leave a pipe's other end in a message between two sockets.
-        """
-        for stream in self._streams(out_read, err_read):
-            while self._read(*stream):
-                pass
-
-    def _account(self, wall_time_s: float, oom_killed: bool, own_bytes: int) -> Answer:
-        ending, status, cpu_s = self.ending, self.status, self._cpu_s()
-        # A process's peak starts with the size of the one it was forked from, and exec keeps it: what is not above our
-        # size says no more than that it was a small program, and a large input may just have made us large.
-        told_bytes = self.reaped_peak_bytes if self.reaped_peak_bytes > own_bytes else min(own_bytes, SMALL_BYTES)
-        peak_bytes = max(self.peak_bytes, told_bytes)
-        if oom_killed and ending != "output_limit":
-            ending = "memory_limit"
-        elif ending is None and cpu_s > self.limits["cpu_time_s"]:
-            ending = "cpu_limit"
-        elif ending is None:
-            ending = "signaled" if status is not None and os.WIFSIGNALED(status) else "exited"
-        return {
-            "ending": ending,
-            "exit_code": os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None,
-            "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
-            "stdout": bytes(self.stdout),
-            "stderr": bytes(self.stderr),
-            "cpu_time_s": round(cpu_s, 6),
-            "wall_time_s": round(wall_time_s, 6),
-            "memory_bytes": peak_bytes,
-        }
-
-
-def become(command: list[str | bytes], stdin: int, stdout: int, stderr: int, fault: int, limits: Limits) -> NoReturn:
-    """In the forked child: put the walls up and turn into the command. Never returns."""
+    The next case is forked before it is wanted, but not before the last is dead: it has taken off its rights and waits
+    when its input comes.
+    """
     try:
-        os.setsid()
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
+        for capability in range(64):
+            if LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+                break  # there are no more of them
+        proc = close_the_box()
+        looks: dict[str, object] = {}
+        file_bytes = number = 0
+        while True:
+            number += 1
+            before_s = time.process_time()
+            pid = fork_case(sock, proc, run_as_main)
+            for message, fds in until_end(sock, pid):
+                word, first, *rest = message.decode().split(" ", 2)
+                if word == "furnish":
+                    file_bytes = int(first)
+                    place_program(rest[0], fds[0])
+                    os.close(fds[0])
+                    looks = {directory: mount_place(directory, file_bytes) for directory in WRITABLE_DIRECTORIES}
+                    sock.send(b"furnished")
+                elif int(first) == number:
+                    break  # the controller wants this case ended; an earlier one had just ended by itself
+            status, cpu_s, peak_bytes = kill_all_others(pid, new_account())
+            own_s = time.process_time() - before_s
+            numbers = (-1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
+            sock.send(" ".join(map(str, numbers)).encode())
+            renew_places(looks, file_bytes)
+    except BaseException as error:
+        sock.send(f"{type(error).__name__}: {error}".encode()[:4096])
+    finally:
+        os._exit(1)
+
+
+def fork_case(sock: _socket.socket, proc: int, run_as_main: RunAsMain) -> int:
+    """Fork the next case; the controller gets the other end of the socket on which it waits."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        give_up_rights(proc)
+        message, fds = receive(theirs)
+        theirs.close()
+        if not message:
+            os._exit(0)
+        what, *numbers, program = message.decode().split(" ", 5)
+        become(what, program, [int(number) for number in numbers], fds, run_as_main)
+    tell(sock, "next", (ours.fileno(),))
+    ours.close()
+    theirs.close()
+    return pid
+
+
+def until_end(sock: _socket.socket, pid: int) -> Iterator[tuple[bytes, list[int]]]:
+    """What the controller says, until the case's main process has ended."""
+    exit_fd = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.register(exit_fd, select.POLLIN)
+    try:
+        while True:
+            ready = dict(poll.poll())
+            if sock.fileno() in ready:
+                message, fds = receive(sock)
+                if not message:
+                    os._exit(0)  # as process 1 we take all others along
+                yield message, fds
+            if exit_fd in ready:
+                return
+    finally:
+        os.close(exit_fd)
+
+
+def close_the_box() -> int:
+    """
+    Make all that can be seen in the box unwritable, and hide what need not be seen.
+
+    Returns a descriptor of the box's /proc in which a case may still write to its own files.
+    """
+    mount("none", "/", None, MS_REC | MS_PRIVATE, None)
+    make_all_unwritable()
+    for directory in COVERED_DIRECTORIES:
+        if os.path.isdir(directory):
+            mount("none", directory, "tmpfs", NOTHING_SPECIAL | MS_RDONLY, "size=4k,nr_inodes=2,mode=555")
+    mount_proc(0)
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    mount_proc(MS_RDONLY)  # over the first, which only the descriptor reaches now
+    return proc
+
+
+def make_all_unwritable() -> None:
+    """Read-only and without setuid, every mount there is."""
+    attributes = struct.pack("=QQQQ", 1 | 2, 0, 0, 0)  # struct mount_attr: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID
+    if LIBC.syscall(SYS_MOUNT_SETATTR, AT_FDCWD, b"/", AT_RECURSIVE, attributes, len(attributes)) == 0:
+        return
+    # Before Linux 5.12 one by one. A flag that a mount was made with may not be taken away: it is said again.
+    flags = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "noatime": 1024, "relatime": 1 << 21}
+    with open("/proc/self/mountinfo") as file:
+        mounts = [line.split()[4:6] for line in file]
+    for place, options in mounts:
+        kept = sum(flags.get(option, 0) for option in options.split(","))
+        path = place.encode().decode("unicode_escape")  # blanks and the like are written in octal
+        mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
+
+
+def mount_proc(flags: int) -> None:
+    """The processes of the box, and where the kernel can (5.8) nothing else."""
+    try:
+        mount("proc", "/proc", "proc", NOTHING_SPECIAL | flags, "subset=pid")
+    except OSError:
+        mount("proc", "/proc", "proc", NOTHING_SPECIAL | flags, None)
+
+
+def place_program(file_name: str, source: int) -> None:
+    """The program under its name, unwritable, in place of whatever the sandbox shows there."""
+    size = os.fstat(source).st_size
+    mount("none", SUBMISSION_DIRECTORY, "tmpfs", NOTHING_SPECIAL, f"size={size + (64 << 10)},nr_inodes=4,mode=755")
+    target = os.open(os.path.join(SUBMISSION_DIRECTORY, file_name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    write_all(target, os.pread(source, size, 0))
+    os.close(target)
+    mount("none", SUBMISSION_DIRECTORY, None, MS_REMOUNT | MS_BIND | MS_RDONLY | NOTHING_SPECIAL, None)
+
+
+def mount_place(directory: str, file_bytes: int) -> object:
+    """A new, empty file system in memory that cases may write to; returns how it looks before any was there."""
+    mount("none", directory, "tmpfs", NOTHING_SPECIAL, f"size={file_bytes},nr_inodes={MAX_INODES},mode=1777")
+    return look_of(directory)
+
+
+def renew_places(looks: dict[str, object], file_bytes: int) -> None:
+    """A new one for each in which the last case has left a trace."""
+    for directory, look in looks.items():
+        if look_of(directory) != look:
+            check_call("umount", LIBC.umount2(directory.encode(), MNT_DETACH))
+            looks[directory] = mount_place(directory, file_bytes)
+
+
+def look_of(directory: str) -> object:
+    """What would tell that a case was there: used space and files, and what is to be seen of the directory itself."""
+    usage, entry = os.statvfs(directory), os.stat(directory)
+    told = entry.st_mode, entry.st_uid, entry.st_gid, entry.st_nlink, entry.st_mtime_ns, entry.st_ctime_ns
+    return usage.f_bfree, usage.f_ffree, told, os.listxattr(directory)
+
+
+def mount(source: str, target: str, kind: Optional[str], flags: int, options: Optional[str]) -> None:
+    texts = [None if text is None else text.encode() for text in (source, target, kind, options)]
+    check_call(f"mount {kind or ''} {target}", LIBC.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]))
+
+
+def check_call(what: str, result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def prctl(option: int, value: int, more: int = 0) -> None:
+    check_call(f"prctl {option}", LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), 0, 0))
+
+
+def write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+# -- a case ----------------------------------------------------------------------------------------------------------
+
+
+def give_up_rights(proc: int | None) -> None:
+    """
+    In the forked child: all that need not know which case it is.
+
+    `proc` is a descriptor of a /proc to write to, where the one in sight is read-only.
+    """
+    os.setsid()
+    prctl(PR_SET_DUMPABLE, 1)  # else the next file is root's; there is nobody else here to make use of it
+    adjustment = os.open("/proc/self/oom_score_adj" if proc is None else "self/oom_score_adj", os.O_WRONLY, dir_fd=proc)
+    os.write(adjustment, b"1000")  # what the kernel kills first is a case
+    os.umask(0o022)
+    drop_capabilities()
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    install_filter(FILTER)
+
+
+def become(what: str, program: str, numbers: list[int], fds: Sequence[int], run_as_main: RunAsMain | None) -> NoReturn:
+    """
+    In the forked child, without rights: take on the limits and turn into the program.
+
+    Args:
+        what: "fork", "exec" or "check".
+        numbers: the limits: seconds of processor time; bytes of memory and of a file; processes.
+        fds: descriptors of arguments, standard input, output and error, and of the pipe that takes BEGUN, and then what
+            went wrong if anything did.
+    """
+    arguments, stdin, stdout, stderr, fault = fds
+    try:
+        os.write(fault, BEGUN)
+        words = read_words(arguments)
         for fd, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
             os.dup2(fd, standard)
         fault = os.dup2(fault, 3, inheritable=False)
         os.closerange(4, 4096)
-        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
-            signal.signal(number, signal.SIG_DFL)  # Python ignores SIGPIPE and SIGXFSZ, and exec keeps that
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        prctl(PR_SET_DUMPABLE, 1)  # else the files of /proc/self are root's and the next line is refused
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")  # what the kernel kills first is a case
-        os.umask(0o022)
-        os.mkdir(HOME, 0o700)
         os.chdir(HOME)
-        set_limits(limits)
-        install_filter(build_filter(os.uname().machine))
-        os.execve(command[0], command, ENVIRONMENT)
+        set_limits(*numbers)
+        if what == "exec":
+            for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+                _signal.signal(number, _signal.SIG_DFL)  # Python ignores them, and exec keeps that
+            command: list[str | bytes] = [sys.executable, program, *words]
+            os.execve(sys.executable, command, os.environ)
+        os.close(fault)
+        if what == "check" or run_as_main is None:
+            check(program)
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        run_as_main(program, [program, *map(os.fsdecode, words)])
     except BaseException as error:
         os.write(fault, f"{type(error).__name__}: {error}".encode()[:4096])
     finally:
         os._exit(111)
 
 
-def set_limits(limits: Limits) -> None:
-    cpu_s = int(limits["cpu_time_s"]) + 2  # the second wall, for one process; the first is the sum in Case._look
-    space = limits["memory_bytes"] * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES
+def read_words(fd: int) -> list[bytes]:
+    """A case's arguments, each of which is ended by NUL."""
+    size = os.fstat(fd).st_size
+    return os.pread(fd, size, 0).split(b"\0")[:-1] if size else []
+
+
+def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -> None:
     for name, value in (
-        (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_AS, space),
-        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_CPU, cpu_s),  # the second wall, for one process; the first is the sum in Case._look
+        (resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES),
+        (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_NPROC, processes + 1),  # init is the same user
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
@@ -362,10 +491,225 @@ def set_limits(limits: Limits) -> None:
         resource.setrlimit(name, (value, value))
 
 
-def prctl(option: int, value: int, more: int = 0) -> None:
-    if LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl {option}: {os.strerror(number)}")
+def drop_capabilities() -> None:
+    """None are left, and the bounding set was emptied by init, so that none can come back."""
+    header, nothing = struct.pack("Ii", CAPABILITY_VERSION, 0), bytes(24)
+    check_call("capset", LIBC.capset(header, nothing))
+
+
+def check(program: str) -> NoReturn:
+    """Print what `python3 program.py` would print of a program that does not compile; run nothing of it."""
+    code = 0
+    with open(program, "rb") as source:
+        try:
+            compile(source.read(), program, "exec", dont_inherit=True)
+        except Exception as error:
+            code = 1
+            sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
+            sys.excepthook(type(error), error.with_traceback(None), None)
+            if "'utf-8' codec" in str(error):
+                print(
+                    "The file is not UTF-8: save it as UTF-8, or name its encoding in its first line.", file=sys.stderr
+                )
+            sys.stderr.flush()
+    os._exit(code)
+
+
+def renew_streams() -> None:
+    """Standard input, output and error as a fresh interpreter makes them."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        old = getattr(sys, name)
+        buffer: Any = open(fd, mode + "b", -1, closefd=False)  # noqa: SIM115
+        buffer.raw.name = f"<{name}>"
+        text: Any = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", line_buffering=fd == 2)
+        text.mode = mode
+        setattr(sys, name, text)
+        setattr(sys, f"__{name}__", text)
+
+
+def prepare_to_run(preload: list[str]) -> RunAsMain:
+    """
+    Make this interpreter look as if it had just started, and import what is to be preloaded, out of sight.
+
+    Returns what runs a program as `python3 program.py` does. Done by the zygote once, so that no case has to.
+    """
+    sys.path_importer_cache.pop(sys.path[0], None)
+    sys.path[0] = SUBMISSION_DIRECTORY
+    for name in set(sys.modules) - set(FRESH_MODULES):
+        del sys.modules[name]  # a program that imports it gets a new one
+    preload_out_of_sight(preload)
+    api = ctypes.pythonapi
+    api.PyThreadState_New.restype = api.PyThreadState_Swap.restype = api.PyInterpreterState_Get.restype = (
+        ctypes.c_void_p
+    )
+    api.PyThreadState_New.argtypes = api.PyThreadState_Swap.argtypes = [ctypes.c_void_p]
+    api.PyRun_SimpleFileExFlags.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+    functions = (
+        LIBC.fopen,
+        api.PyInterpreterState_Get,
+        api.PyThreadState_New,
+        api.PyThreadState_Swap,
+        api.PyRun_SimpleFileExFlags,
+        api.Py_Exit,
+    )
+    new_module, watch, leave_at_once = type(sys), _weakref.ref, os._exit
+    system: Any = sys
+    # The program's module, weakly, and its exit code; the latter is not known of one that ends by sys.exit.
+    ended: list[Any] = []
+
+    def run_as_main(program: str, arguments: list[str]) -> NoReturn:
+        fopen, interpreter, new_state, swap, run_file, leave = functions
+        path = program.encode()
+        file = fopen(path, b"r")
+        system.argv = arguments
+        if hasattr(system, "orig_argv"):  # from 3.10
+            system.orig_argv = [system.executable, *arguments]
+        main = new_module("__main__")
+        names = main.__dict__
+        if system.version_info < (3, 14):
+            names["__annotations__"] = {}
+        names["__builtins__"] = builtins
+        system.modules["__main__"] = main
+        ended.append(watch(main))
+        del main, names
+        # A thread state of its own: the program's first frame has none above it.
+        swap(new_state(interpreter()))
+        code = 1 if run_file(file, path, 1, None) else 0
+        ended.append(code)
+        leave(code)  # by way of the interpreter's own end: threads, atexit, __del__, flushing
+        raise AssertionError  # the interpreter is gone
+
+    def leave_early(_: object) -> None:
+        """
+        Called when the interpreter, at its end, has cleared all modules that the program imported, and comes to ours.
+
+        What follows would only give back memory, and to do so write to every page of it: two thirds of a small case.
+        """
+        if len(ended) == 2 and ended[0]() is None:
+            try:
+                system.__stdout__.flush()
+            except BaseException:
+                leave_at_once(120)  # as the interpreter says that it could not
+            leave_at_once(ended[1])
+
+    # Modules are cleared last imported first (from 3.10), so the last of those that are always there, if somebody holds
+    # it, follows on the program's. It gets something to drop, and dropping that is what calls us.
+    last = sys.modules[FRESH_MODULES[-1]]
+    dropped = lambda: None  # noqa: E731
+    if sys.version_info >= (3, 10):
+        last.__dict__["__end__"] = dropped
+    globals()["held"] = last, watch(dropped, leave_early)
+    del dropped
+    gc.freeze()  # so that no collection touches, and copies, what was here before the program
+    return run_as_main
+
+
+def preload_out_of_sight(names: list[str]) -> None:
+    """
+    Import modules, and hide them until a program imports them: it then gets them as if it had been the first to.
+
+    With a module come those that it imports itself; all of them are hidden, and handed out the same way.
+    """
+    if not names:
+        return
+    import types
+
+    used_by: dict[str, set[str]] = {}  # what each module imports
+    real_import = builtins.__import__
+
+    def noting_import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        module = real_import(name, globals, locals, fromlist, level)
+        targets = {module.__name__, *(f"{module.__name__}.{item}" for item in fromlist)} if fromlist else {name}
+        used_by.setdefault((globals or {}).get("__name__", ""), set()).update(targets)
+        return module
+
+    own = set(sys.modules)
+    one_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    os.environ.update(one_thread)  # a process with threads cannot be forked safely
+    builtins.__import__ = noting_import
+    try:
+        for name in names:
+            noting_import(name)
+    finally:
+        builtins.__import__ = real_import
+    for name in one_thread:
+        del os.environ[name]
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError(f"preloading {', '.join(names)} has started threads; it cannot be preloaded")
+
+    hidden = {name: sys.modules.pop(name) for name in set(sys.modules) - own}
+    for name, module in hidden.items():
+        above, _, last = name.rpartition(".")
+        parent = hidden.get(above) or sys.modules.get(above)
+        if parent is not None and parent.__dict__.get(last) is module:
+            delattr(parent, last)
+
+    def show(name: str) -> None:
+        module = hidden.pop(name, None)
+        if module is None:
+            return
+        above, _, last = name.rpartition(".")
+        if above:
+            show(above)
+            setattr(sys.modules[above], last, module)
+        sys.modules[name] = module
+        for used in used_by.get(name, ()):
+            show(used)
+        if name == "numpy.random":
+            module.seed()  # else every case would draw the same numbers
+
+    first_finder: Any = sys.meta_path[0]
+    find_spec = first_finder.find_spec
+    spec_type: Any = type(types.__spec__)
+
+    def find_hidden(name: str, path: Any = None, target: Any = None) -> Any:
+        if name not in hidden:
+            return find_spec(name, path, target)
+        module = hidden[name]
+        spec = module.__spec__
+        show(name)
+        loader = types.SimpleNamespace(
+            create_module=lambda _: module, exec_module=lambda _: setattr(module, "__spec__", spec)
+        )
+        return spec_type(name, loader)
+
+    first_finder.find_spec = find_hidden
+
+
+# -- what the kernel counts -----------------------------------------------------------------------------------------
+
+
+def find_counter(*candidates: tuple[str, bytes]) -> tuple[int, bytes] | None:
+    """
+    The first file that has a line beginning with the given text, kept open, and that text; None if there is none.
+
+    The files are those of our own cgroup (v1, v2), as the sandbox shows it.
+    """
+    for path, beginning in candidates:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        if read_counter((fd, beginning)) is not None:
+            return fd, beginning
+        os.close(fd)
+    return None
+
+
+def read_counter(counter: tuple[int, bytes] | None) -> int | None:
+    """The number behind the text; None if there is none."""
+    if counter is not None:
+        fd, beginning = counter
+        for line in os.pread(fd, 8192, 0).splitlines():
+            if line.startswith(beginning):
+                return int(line[len(beginning) :])
+    return None
+
+
+# In bubblewrap there is none of them, in gVisor neither.
+OOM_COUNTER = find_counter(
+    ("/sys/fs/cgroup/memory/memory.oom_control", b"oom_kill "), ("/sys/fs/cgroup/memory.events", b"oom_kill ")
+)
 
 
 # -- the filter ----------------------------------------------------------------------------------------------------
@@ -423,8 +767,6 @@ _FIRST_UNKNOWN = 451  # from here on what is not allowed is answered ENOSYS, as 
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW*, the time namespace included
 _TIOCSTI, _TIOCLINUX, _AF_UNIX, _PR_SET_MM = 0x5412, 0x541C, 1, 35
 
-Step = tuple[int, int, int, int]  # code, steps to jump over if true, if false, operand
-
 
 def build_filter(machine: str) -> bytes:
     """
@@ -461,7 +803,8 @@ def _argument_rule(name: str) -> list[Step]:
         return [load, (_JUMP_IF_ANY_BIT, 0, 1, _NEW_NAMESPACES), (_RETURN, 0, 0, _EPERM), (_RETURN, 0, 0, _ALLOW)]
     values, then, otherwise = {
         "socketpair": ([_AF_UNIX], _ALLOW, _EPERM),  # asyncio needs it; it reaches nobody
-        "prctl": ([PR_SET_SECCOMP, _PR_SET_MM], _EPERM, _ALLOW),
+        # Nobody may close himself to our eyes, which add up memory.
+        "prctl": ([PR_SET_SECCOMP, PR_SET_DUMPABLE, _PR_SET_MM], _EPERM, _ALLOW),
         "personality": ([0, 0xFFFFFFFF], _ALLOW, _EPERM),
         "ioctl": ([_TIOCSTI, _TIOCLINUX], _EPERM, _ALLOW),
         # Of itself only: both ask for nothing but the same user, so they would reach the executor too.
@@ -482,7 +825,461 @@ def install_filter(program: bytes) -> None:
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(header_buffer))
 
 
-# -- what the kernel tells -----------------------------------------------------------------------------------------
+FILTER = build_filter(os.uname().machine)
+
+
+# -- from one process to two -----------------------------------------------------------------------------------------
+
+
+def start_afresh() -> None:
+    """Start this interpreter once more if its environment or its signals are not those that a program is to see."""
+    hash_seed = option("--hash-seed")
+    environment = {**ENVIRONMENT, **({"PYTHONHASHSEED": hash_seed} if hash_seed else {})}
+    ignored = {number for number in range(1, _signal.NSIG) if _signal.getsignal(number) == _signal.SIG_IGN}
+    ignored -= {_signal.SIGPIPE, _signal.SIGXFSZ}  # by Python itself
+    if dict(os.environ) == environment and not ignored:
+        return
+    for number in ignored:
+        _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
+    os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+
+
+def option(name: str) -> str:
+    """What follows the option on our command line; read before there is anything to read it with."""
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv[:-1] else ""
+
+
+def fork_zygote() -> tuple[int, _socket.socket]:
+    """The zygote's pid and our end of the socket to it."""
+    start_afresh()
+    prctl(PR_SET_DUMPABLE, 0)  # closes our memory and descriptors to the program, which has the same user
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    gc.freeze()  # a collection writes to all that it looks at, and what is written to is no longer shared
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            be_zygote(theirs, [name for name in option("--preload").split(",") if name])
+        finally:
+            os._exit(1)
+    theirs.close()
+    return pid, ours
+
+
+# The zygote begins here and never comes to what follows, the controller: no case has it in its memory.
+if __name__ == "__main__" and os.getpid() == 1:
+    ZYGOTE = fork_zygote()
+
+import argparse
+import base64
+import json
+import re
+import shlex
+import signal
+
+
+class SetupFailed(Exception):
+    """The executor cannot do its part; never the program's fault."""
+
+
+# -- the controller: one case ----------------------------------------------------------------------------------------
+
+
+class Case:
+    """
+    One case, from its start to its account, as the controller sees it.
+
+    Args:
+        what: "fork" or "exec" the program, or "check" that it compiles.
+    """
+
+    def __init__(self, room: Union[Box, Direct], what: str, limits: Limits) -> None:
+        self.room, self.what, self.limits = room, what, limits
+        self.stdout, self.stderr = bytearray(), bytearray()
+        self.ending: str | None = None  # the limit that was passed, once one was
+        self.status: int | None = None  # the main process's wait status, once it ended by itself
+        self.peak_bytes = 0  # as seen while it ran
+        self.seen_ticks: dict[tuple[str, bytes], int] = {}  # of each process that was seen: user and system time
+        self.told_ticks = 0  # of those that are there now, with the children that each has waited for
+        self.starved_s = 0.0  # how long one of them, whichever longest, could have run and was not let
+
+    def run(self, case: Input, watch_input: bool) -> Answer:
+        """
+        Run it; returns the answer's dictionary. Afterwards nothing of the case is alive.
+
+        `watch_input`: whether the end of our own standard input ends us, since nobody waits any more.
+        """
+        arguments, stdin = case
+        oom_kills = count_oom_kills()
+        self.cgroup_cpu_s = read_cgroup_cpu_s() - time.process_time()  # all but our own share
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        fault_read, fault_write = os.pipe()
+        started = time.monotonic()
+        try:
+            self.room.start(self.what, self.limits, (arguments, stdin, out_write, err_write, fault_write))
+            for fd in (arguments, stdin, out_write, err_write, fault_write):
+                os.close(fd)
+            # The pipe is closed before the program starts, so that nothing it does can look like a fault of ours.
+            fault, ended = read_fault(fault_read), False
+            try:
+                if not fault:
+                    ended = self._watch(out_read, err_read, started, watch_input)
+                wall_time_s = time.monotonic() - started
+            finally:
+                # Processes first, pipes second: a survivor that holds a pipe open must not make us wait for it.
+                status, reaped_cpu_s, reaped_peak_bytes, init_cpu_s = self.room.finish(ended)
+            if fault:
+                raise SetupFailed(fault)
+            if self.ending is None:
+                self.status = status  # how it ended by itself; what our own kill did to it says nothing
+            cpu_s = reaped_cpu_s
+            if CPU_COUNTER is not None:
+                cpu_s = max(cpu_s, read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s - init_cpu_s)
+            else:
+                cpu_s = max(cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
+            self._drain(out_read, err_read)
+        finally:
+            for fd in (out_read, err_read, fault_read):
+                os.close(fd)
+        return self._account(wall_time_s, cpu_s, reaped_peak_bytes, count_oom_kills() > oom_kills)
+
+    def _watch(self, out_read: int, err_read: int, started: float, watch_input: bool) -> bool:
+        """Read outputs and look at limits until the main process has ended, which is True, or a limit was passed."""
+        poll = select.poll()
+        streams = {stream[0]: stream for stream in self._streams(out_read, err_read)}
+        for fd in streams:
+            os.set_blocking(fd, False)
+            poll.register(fd, select.POLLIN)
+        if watch_input:
+            poll.register(0, 0)  # for its end alone: the next line may be there already
+        ended_fd = self.room.ended_fd
+        if ended_fd is not None:
+            poll.register(ended_fd, select.POLLIN)
+        next_look = time.monotonic() + LOOK_EVERY_S
+        while self.ending is None:
+            ended = False
+            for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000):
+                if fd == 0:
+                    os._exit(1)  # as process 1 we take all others along
+                if fd == ended_fd:
+                    ended = True
+                elif not self._read(*streams[fd]):
+                    poll.unregister(fd)
+            if ended or self.room.has_ended():
+                return True
+            now = time.monotonic()
+            if now >= next_look:
+                self._look(now - started)
+                next_look = now + LOOK_EVERY_S
+        return False
+
+    def _streams(self, out_read: int, err_read: int) -> tuple[Stream, Stream]:
+        return (out_read, self.stdout, self.limits["output_bytes"]), (err_read, self.stderr, None)
+
+    def _read(self, fd: int, kept: bytearray, most: int | None) -> bool:
+        """
+        Take what is there; False when there is nothing.
+
+        Args:
+            most: more than this passes the output limit; None: it is cut at STDERR_BYTES and no limit.
+        """
+        try:
+            data = os.read(fd, 65536)
+        except BlockingIOError:
+            return False
+        room = (STDERR_BYTES if most is None else most) - len(kept)
+        kept += data[:room]
+        if most is not None and len(data) > room:
+            self.ending = "output_limit"
+        return bool(data)
+
+    def _look(self, wall_time_s: float) -> None:
+        """Hold the case's use of time, memory and processes against its limits."""
+        pids = self.room.pids()
+        memory_bytes, tasks = self._measure_processes(pids)
+        memory_bytes += writable_bytes(pids)
+        self.peak_bytes = max(self.peak_bytes, memory_bytes)
+        wall_limit_s = self.limits["wall_time_s"]
+        if self.ending is not None:
+            return
+        if self._cpu_s() > self.limits["cpu_time_s"]:
+            self.ending = "cpu_limit"
+        elif wall_time_s - min(self.starved_s, (WALL_STRETCH - 1) * wall_limit_s) > wall_limit_s:
+            self.ending = "wall_limit"
+        elif memory_bytes > self.limits["memory_bytes"] and OOM_COUNTER is None and self._outgrown(pids):
+            self.ending = "memory_limit"
+        elif tasks > 2 * self.limits["processes"]:
+            # A limit of the kernel makes fork fail long before; where none counts (root outside), the case ends here.
+            self.ending, self.status = "too_many_processes", int(signal.SIGKILL)
+
+    def _measure_processes(self, pids: list[str]) -> tuple[int, int]:
+        """Bytes of memory and tasks of all processes of the case, now; what each has used of the processor is noted."""
+        memory_pages = tasks = 0
+        self.told_ticks = 0
+        for name in pids:
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+                with open(f"/proc/{name}/statm", "rb") as file:
+                    _, resident, shared = file.read().split()[:3]
+            except (OSError, ValueError):
+                continue  # it ended meanwhile
+            own = int(fields[11]) + int(fields[12])
+            self.seen_ticks[name, fields[19]] = own  # a pid and its start: one process
+            self.told_ticks += own + int(fields[13]) + int(fields[14])  # and of the children it has waited for
+            self.starved_s = max(self.starved_s, read_starved_s(name))
+            tasks += int(fields[17])
+            # Without file pages: the interpreter's text is nobody's in particular.
+            memory_pages += int(resident) - int(shared)
+        return memory_pages * PAGE_BYTES, tasks
+
+    def _cpu_s(self) -> float:
+        """
+        Seconds of processor time that the case has used so far, by all of its processes together.
+
+        The cgroup knows. Without one, it is the greater of two sums that both miss something: of what was last seen
+        of each process, and of what is told of those that are there and of those that they or init have waited for,
+        which leaves out children nobody waits for.
+        """
+        if CPU_COUNTER is not None:
+            return read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s
+        told_s = self.told_ticks / TICKS_PER_S + self.room.reaped_cpu_s()
+        return max(told_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
+
+    def _outgrown(self, pids: list[str]) -> bool:
+        """Whether the memory is really too much: the quick sum counts a page that two processes share twice."""
+        return sum(map(proportional_bytes, pids)) + writable_bytes(pids) > int(self.limits["memory_bytes"])
+
+    def _drain(self, out_read: int, err_read: int) -> None:
+        """
+        Take what is left in the pipes. Nobody is alive to write more, so what is not there now never comes.
+
+        The ends need not come either: a program can leave a pipe's other end in a message between two sockets.
+        """
+        for stream in self._streams(out_read, err_read):
+            while self._read(*stream):
+                pass
+
+    def _account(self, wall_time_s: float, cpu_s: float, reaped_peak_bytes: int, oom_killed: bool) -> Answer:
+        ending, status = self.ending, self.status
+        if oom_killed and ending != "output_limit":
+            ending = "memory_limit"
+        elif ending is None and cpu_s > self.limits["cpu_time_s"]:
+            ending = "cpu_limit"
+        elif ending in (None, "too_many_processes"):
+            ending = "signaled" if status is not None and os.WIFSIGNALED(status) else "exited"
+        return {
+            "ending": ending,
+            "exit_code": os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None,
+            "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
+            "stdout": bytes(self.stdout),
+            "stderr": bytes(self.stderr),
+            "cpu_time_s": round(max(0.0, cpu_s), 6),
+            "wall_time_s": round(wall_time_s, 6),
+            "memory_bytes": max(self.peak_bytes, reaped_peak_bytes),
+            "starved_s": round(self.starved_s, 6),
+        }
+
+
+def read_fault(fd: int) -> str:
+    """What kept a case from starting; empty when nothing did. Bounded: a case has only so long to start."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    said = b""
+    while poll.poll(BOX_TIMEOUT_S * 1000):
+        data = os.read(fd, 4096)
+        if not data:
+            return "" if said == BEGUN else said[1:].decode(errors="replace") or "the case ended before it began"
+        said += data
+    return "the case did not start in time"
+
+
+# -- the controller: where cases run ---------------------------------------------------------------------------------
+
+
+class Zygote:
+    """The controller's end of the zygote."""
+
+    def __init__(self) -> None:
+        self.pid, self.socket = ZYGOTE
+
+    def close(self) -> None:
+        self.socket.close()
+        os.waitpid(self.pid, 0)
+
+    def make_box(self) -> Box:
+        """
+        A box that nobody has used.
+
+        Raises:
+            SetupFailed: none can be made here; the text says what the kernel refused.
+        """
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        ours.settimeout(BOX_TIMEOUT_S)
+        said: dict[str, list[int]] = {}
+        try:
+            tell(self.socket, "box", (theirs.fileno(),))
+            theirs.close()
+            for _ in range(2):  # from whoever forks init its pid, from init "next", in any order; or what went wrong
+                message, fds = receive(ours)
+                said[message.decode()] = fds
+        except OSError as error:
+            ours.close()
+            raise SetupFailed(f"the zygote makes no box: {error}") from error
+        pid = next(filter(str.isdigit, said), "")
+        if pid and "next" in said:
+            return Box(ours, pid, str(self.pid), _socket.socket(fileno=said["next"][0]))
+        ours.close()
+        if pid:
+            os.waitpid(int(pid), 0)
+        raise SetupFailed("; ".join(sorted(set(said) - {pid, ""})) or "the zygote has ended")
+
+
+class Box:
+    """The controller's end of one box: a socket to its init, and one to the case that waits."""
+
+    def __init__(self, sock: _socket.socket, pid: str, zygote: str, first_case: _socket.socket) -> None:
+        self.socket = sock
+        self.pid = pid  # of init, outside of the box
+        self.not_cases = {"1", zygote, pid}
+        self.ended_fd = sock.fileno()
+        self.number = 0  # of the case that runs
+        self.next_case: _socket.socket | None = first_case
+
+    def furnish(self, program: bytes, file_name: str, file_bytes: int) -> None:
+        """Put the program and empty places to write to into the box."""
+        self.program = os.path.join(SUBMISSION_DIRECTORY, file_name)
+        fd = memory_file(program)
+        try:
+            tell(self.socket, f"furnish {file_bytes} {file_name}", (fd,))
+            message, _ = receive(self.socket)
+        except OSError as error:
+            raise SetupFailed(f"the box does not answer: {error}") from error
+        finally:
+            os.close(fd)
+        if message != b"furnished":
+            raise SetupFailed(message.decode() or "the box has ended")
+
+    def start(self, what: str, limits: Limits, fds: tuple[int, ...]) -> None:
+        self.number += 1
+        self.reaped_before_s = self._reaped_s()
+        numbers = [int(limits["cpu_time_s"]) + 2, limits["memory_bytes"], limits["file_bytes"], limits["processes"]]
+        try:
+            if self.next_case is None:
+                message, received = receive(self.socket)
+                if message != b"next":
+                    raise SetupFailed(message.decode() or "the box has ended")
+                self.next_case = _socket.socket(fileno=received[0])
+            tell(self.next_case, " ".join([what, *map(str, numbers), self.program]), fds)
+            self.next_case.close()
+            self.next_case = None
+        except OSError as error:
+            raise SetupFailed(f"the box does not answer: {error}") from error
+
+    def has_ended(self) -> bool:
+        return False  # init says so by itself, on ended_fd
+
+    def finish(self, ended: bool) -> tuple[int | None, float, int, float]:
+        """
+        End the case, if it has not `ended` by itself; nothing of it is alive afterwards.
+
+        Returns its main process's wait status (None: it was killed by this), the seconds of processor time and the
+        largest size in bytes told of its processes, and the seconds of processor time that init needed for it.
+        """
+        try:
+            if not ended:
+                tell(self.socket, f"end {self.number}", ())  # should it have ended meanwhile, init takes no notice
+            said = self.socket.recv(4096).split()
+        except OSError as error:
+            raise SetupFailed(f"the box does not answer: {error}") from error
+        if len(said) != 4:
+            raise SetupFailed("the box has ended")
+        status, cpu_us, peak_bytes, init_us = map(int, said)
+        return (None if status < 0 else status), cpu_us / 1e6, peak_bytes, init_us / 1e6
+
+    def pids(self) -> list[str]:
+        """Of all that run in the box but its init: this executor has one box at a time."""
+        return [name for name in os.listdir("/proc") if name.isdigit() and name not in self.not_cases]
+
+    def reaped_cpu_s(self) -> float:
+        """Seconds of processor time of those of the case's processes that init has waited for."""
+        return self._reaped_s() - self.reaped_before_s
+
+    def _reaped_s(self) -> float:
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+            return (int(fields[13]) + int(fields[14])) / TICKS_PER_S
+        except (OSError, ValueError, IndexError):
+            return 0.0
+
+    def close(self) -> None:
+        """The box and all in it are gone afterwards."""
+        self.socket.close()  # init ends with it, and as process 1 takes all others along
+        try:
+            os.kill(int(self.pid), signal.SIGKILL)
+            os.waitpid(int(self.pid), 0)  # its parent was only there to make it, so that it is ours
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+
+class Direct:
+    """Where boxes cannot be made: the controller's own namespaces, so that cases can leave things for each other."""
+
+    ended_fd: int | None = None
+
+    def __init__(self, program: bytes | None, file_name: str) -> None:
+        self.program = os.path.join(SUBMISSION_DIRECTORY, file_name)
+        if program is not None:
+            try:
+                with open(self.program, "wb") as file:
+                    file.write(program)
+            except OSError as error:
+                raise SetupFailed(f"the program cannot be written: {error}") from error
+
+    def start(self, what: str, limits: Limits, fds: tuple[int, ...]) -> None:
+        free_memory()
+        self.own_bytes = read_own_bytes()
+        numbers = [int(limits["cpu_time_s"]) + 2, limits["memory_bytes"], limits["file_bytes"], limits["processes"]]
+        self.account = new_account()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                give_up_rights(None)
+                become("exec" if what == "fork" else what, self.program, numbers, fds, None)
+            finally:
+                os._exit(111)
+        self.ended_fd = open_pidfd(self.pid)
+
+    def has_ended(self) -> bool:
+        return collect(self.pid, self.account)
+
+    def finish(self, ended: bool) -> tuple[int | None, float, int, float]:
+        if self.ended_fd is not None:
+            os.close(self.ended_fd)
+            self.ended_fd = None
+        status, cpu_s, peak_bytes = kill_all_others(self.pid, self.account)
+        empty_writable_directories()
+        # A process's peak starts with the size of the one it was forked from, and exec keeps it: what is not above our
+        # size says no more than that it was a small program, and a large input may just have made us large.
+        if peak_bytes <= self.own_bytes:
+            peak_bytes = min(self.own_bytes, SMALL_BYTES)
+        return status, cpu_s, peak_bytes, 0.0
+
+    def pids(self) -> list[str]:
+        return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+    def reaped_cpu_s(self) -> float:
+        return float(self.account[1])
+
+    def close(self) -> None:
+        pass
+
+
+# -- the controller: what the kernel tells ---------------------------------------------------------------------------
 
 
 def open_pidfd(pid: int) -> int | None:
@@ -499,28 +1296,22 @@ def read_own_bytes() -> int:
         return int(file.read().split()[1]) * PAGE_BYTES
 
 
-def writable_bytes() -> int:
-    """Bytes that a case holds in the file systems it can write to: memory too, since they are tmpfs."""
-    total = 0
-    for directory in WRITABLE_DIRECTORIES[:2]:
+def writable_bytes(pids: list[str]) -> int:
+    """Bytes that a case holds in the file systems it can write to, as one of its processes sees them."""
+    for pid in pids:
+        total = 0
         try:
-            usage = os.statvfs(directory)
+            for directory in WRITABLE_DIRECTORIES:
+                usage = os.statvfs(f"/proc/{pid}/root{directory}")
+                total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+            return total
         except OSError:
-            continue
-        total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-    return total
-
-
-def shared_once_bytes() -> int:
-    """Bytes of all processes' memory, each page counted once: slower to read than `measure_processes`."""
-    total = 0
-    for name in os.listdir("/proc"):
-        if name.isdigit() and name != "1":
-            total += proportional_bytes(name)
-    return total
+            continue  # it ended meanwhile
+    return 0
 
 
 def proportional_bytes(pid: str) -> int:
+    """Bytes of a process's memory, its share of what it shares with others; slower to read than its size."""
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
             sizes = dict(line.split()[:2] for line in file if line.startswith("Pss_"))
@@ -535,41 +1326,31 @@ def proportional_bytes(pid: str) -> int:
         return 0
 
 
-def find_counter(*candidates: tuple[str, str]) -> tuple[str, str] | None:
-    """The first file of our cgroup (v1, v2) that has a line beginning with the given text; None without a cgroup."""
-    for path, beginning in candidates:
-        try:
-            with open(path) as file:
-                if any(line.startswith(beginning) for line in file):
-                    return path, beginning
-        except OSError:
-            continue
-    return None
-
-
-# In bubblewrap there is none of them, in gVisor neither.
-OOM_COUNTER = find_counter(
-    ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill "), ("/sys/fs/cgroup/memory.events", "oom_kill ")
-)
-CPU_COUNTER = find_counter(("/sys/fs/cgroup/cpuacct/cpuacct.usage", ""), ("/sys/fs/cgroup/cpu.stat", "usage_usec "))
-
-
-def read_counter(counter: tuple[str, str]) -> int:
-    path, beginning = counter
-    with open(path) as file:
-        return next(int(line[len(beginning) :]) for line in file if line.startswith(beginning))
+CPU_COUNTER = find_counter(("/sys/fs/cgroup/cpuacct/cpuacct.usage", b""), ("/sys/fs/cgroup/cpu.stat", b"usage_usec "))
+CPU_UNIT_S = 1e-6 if CPU_COUNTER and CPU_COUNTER[1] else 1e-9  # v2 counts microseconds, v1 nanoseconds
 
 
 def count_oom_kills() -> int:
     """How often the kernel has killed for memory in our cgroup so far."""
-    return 0 if OOM_COUNTER is None else read_counter(OOM_COUNTER)
+    return read_counter(OOM_COUNTER) or 0
 
 
 def read_cgroup_cpu_s() -> float:
-    """Seconds of processor time that our cgroup has used so far, our own share included."""
-    if CPU_COUNTER is None:
+    """Seconds of processor time that our cgroup has used so far, our own share included; 0 without one."""
+    return (read_counter(CPU_COUNTER) or 0) * CPU_UNIT_S
+
+
+def read_starved_s(pid: str) -> float:
+    """
+    Seconds for which the process could have run and no processor was free; 0 where the kernel does not say.
+
+    https://docs.kernel.org/scheduler/sched-stats.html: the second number of /proc/<pid>/schedstat, in nanoseconds.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
         return 0.0
-    return read_counter(CPU_COUNTER) / (1e6 if CPU_COUNTER[1] else 1e9)  # v2 counts microseconds, v1 nanoseconds
 
 
 def empty_writable_directories() -> None:
@@ -579,7 +1360,7 @@ def empty_writable_directories() -> None:
     Directories are first moved to the top and then emptied, one by one: a tree
     may be deeper than any path that the kernel takes, and closed to its owner.
     """
-    for top in WRITABLE_DIRECTORIES:
+    for top in (*WRITABLE_DIRECTORIES, "/dev/mqueue"):
         for _ in range(10_000_000):
             try:
                 entries = list(os.scandir(top))
@@ -605,40 +1386,85 @@ def remove_entry(top: str, entry: os.DirEntry[str]) -> None:
     os.rmdir(entry.path)
 
 
-# -- requests ------------------------------------------------------------------------------------------------------
+# -- the controller: requests ----------------------------------------------------------------------------------------
 
 
-def run_inputs(request: dict[str, Any], inputs: Iterator[Input], watch_input: bool) -> Iterator[Answer]:
+class Executor:
+    """The zygote, the next submission's box if boxes can be made here, and who is told when nobody waits any more."""
+
+    def __init__(self, watch_input: bool) -> None:
+        self.watch_input = watch_input
+        self.zygote = Zygote()
+        self.box: Box | None = None
+        self.refusal: str | None = None  # why there are no boxes
+        self.prepare_box()
+
+    def prepare_box(self) -> None:
+        """Make the next submission's box before it comes. The first shows whether boxes can be made at all."""
+        if self.refusal is None and self.box is None:
+            try:
+                self.box = self.zygote.make_box()
+            except SetupFailed as error:
+                self.refusal = str(error)
+                self.zygote.close()
+
+    def run(self, request: dict[str, Any], inputs: Iterator[Input]) -> Iterator[Answer]:
+        """
+        Run the program against each input.
+
+        Yields what is said before the first, once it was checked that the program compiles, then an answer for each.
+        """
+        if request["schema"] != SCHEMA:
+            raise SetupFailed(
+                f"a request of schema {request['schema']}; this executor knows {SCHEMA}: rebuild the image"
+            )
+        if request["language"] != "python":
+            raise SetupFailed(f"this executor has no language {request['language']!r}")
+        limits, file_name = request["limits"], request["file_name"]
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", file_name):
+            raise SetupFailed("the program's name is none")
+        room: Box | Direct
+        if self.box is not None:
+            room, self.box = self.box, None
+            room.furnish(request["program"], file_name, limits["file_bytes"])
+        else:
+            room = Direct(request["program"], file_name)
+        try:
+            check = self.run_case(room, "check", (open_nothing(), open_nothing()), {**limits, **CHECK_LIMITS})
+            compiles = (check["ending"], check["exit_code"]) == ("exited", 0)
+            yield {"ready": True, "box": isinstance(room, Box)}
+            for case in inputs:
+                if compiles:
+                    yield self.run_case(room, request["start"], case, limits)
+                    continue
+                for fd in case:
+                    os.close(fd)
+                message = check["stderr"] or b"the program could not be compiled within the limits\n"
+                yield {**check, "ending": "compile_error", "stdout": b"", "stderr": message}
+                check.update(cpu_time_s=0.0, wall_time_s=0.0)  # it was compiled once
+        finally:
+            room.close()
+
+    def run_case(self, room: Box | Direct, what: str, case: Input, limits: Limits) -> Answer:
+        return Case(room, what, limits).run(case, self.watch_input)
+
+
+def open_nothing() -> int:
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def memory_file(data: bytes) -> int:
     """
-    Run the program against each input.
+    A descriptor from which to read the data.
 
-    Yields READY once it was checked that the program compiles, then the answers' dictionaries.
+    A file in memory, not a pipe: a program may leave its input unread, or seek in it, and nobody waits.
     """
-    if request["schema"] != SCHEMA:
-        raise SetupFailed(f"a request of schema {request['schema']}; this executor knows {SCHEMA}: rebuild the image")
-    if request["language"] != "python":
-        raise SetupFailed(f"this executor has no language {request['language']!r}")
-    limits = request["limits"]
-    program = os.path.join(SUBMISSION_DIRECTORY, request["file_name"])
-    python = sys.executable
-    try:
-        os.close(os.open(program, os.O_RDONLY))
-    except OSError as error:  # where the sandbox shows another directory than the one that was meant
-        raise SetupFailed(f"the program cannot be opened: {error}") from error
-
-    check = run_case([python, "-c", CHECK_PYTHON, program], stdin_file(b""), {**limits, **CHECK_LIMITS}, watch_input)
-    if (check["ending"], check["exit_code"]) != ("exited", 0):
-        message = check["stderr"] or b"the program could not be compiled within the limits\n"
-        failed = {**check, "ending": "compile_error", "stdout": b"", "stderr": message}
-        yield READY
-        for _ in inputs:
-            yield dict(failed)
-            failed.update(cpu_time_s=0.0, wall_time_s=0.0)  # it was compiled once
-        return
-    yield READY
-    for arguments, stdin in inputs:
-        free_memory()
-        yield run_case([python, program, *arguments], stdin, limits, watch_input)
+    if not data:
+        return open_nothing()
+    fd = os.memfd_create("data")
+    write_all(fd, data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def free_memory() -> None:
@@ -647,59 +1473,48 @@ def free_memory() -> None:
         LIBC.malloc_trim(0)
 
 
-def run_case(command: list[str | bytes], stdin: int, limits: Limits, watch_input: bool) -> Answer:
-    try:
-        return Case(command, stdin, limits).run(watch_input)
-    finally:
-        empty_writable_directories()
-
-
-def serve() -> None:
+def serve(executor: Executor) -> None:
     """Answer requests, one at a time, until our input ends."""
     buffered = bytearray()
     while (line := read_line(buffered)) is not None:
         request = json.loads(line)
+        if request.get("probe"):
+            say({"alive": True, "box": executor.refusal is None, "reason": executor.refusal})
+            continue
+        request["program"] = base64.b64decode(request["program"])
         try:
-            for answer in run_inputs(request, read_inputs(buffered, request["inputs"]), watch_input=True):
+            for answer in executor.run(request, read_inputs(buffered)):
                 streams = {name: base64.b64encode(answer[name]).decode() for name in STREAMS if name in answer}
                 say({**answer, **streams})
         except SetupFailed as error:
             say({"setup_failed": str(error)})
             raise
+        say({"idle": True})
+        executor.prepare_box()
 
 
 def say(document: Answer) -> None:
     write_all(1, json.dumps(document).encode() + b"\n")
 
 
-def read_inputs(buffered: bytearray, count: int) -> Iterator[Input]:
-    """The inputs of a request, each read when it is asked for."""
-    for _ in range(count):
-        yield parse_input(read_line(buffered))  # keep none of it here: a large input is memory that its case may need
+def read_inputs(buffered: bytearray) -> Iterator[Input]:
+    """The inputs of a submission, each read when it is asked for."""
+    while True:
+        line = read_line(buffered)
+        if line is None:
+            sys.exit(1)  # nobody waits for the rest
+        case = json.loads(line)
+        if case.get("done"):
+            return
+        words = b"".join(base64.b64decode(argument) + b"\0" for argument in case["arguments"])
+        inputs = memory_file(words), memory_file(base64.b64decode(case["stdin"]))
+        if len(line) > LARGE_LINE_BYTES:
+            del line, case, words  # a large input is memory that its case may need
+            free_memory()
+        yield inputs
 
 
-def parse_input(line: bytes | None) -> Input:
-    if line is None:
-        sys.exit(1)  # nobody waits for the rest
-    case = json.loads(line)
-    return [base64.b64decode(argument) for argument in case["arguments"]], stdin_file(base64.b64decode(case["stdin"]))
-
-
-def stdin_file(data: bytes) -> int:
-    """
-    A descriptor from which to read the data.
-
-    A file in memory, not a pipe: a program may leave its input unread, or seek in it, and nobody waits.
-    """
-    if not data:
-        return os.open(os.devnull, os.O_RDONLY)
-    fd = os.memfd_create("stdin")
-    write_all(fd, data)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
-
-
-def run_once(subid: str, input_mode: str) -> None:
+def run_once(executor: Executor, subid: str, input_mode: str) -> None:
     """Run SUBID.py against every line of test.in, with the default limits, and write SUBID.out."""
     with open(os.path.join(SUBMISSION_DIRECTORY, "test.in"), encoding="utf-8", newline="\n") as file:
         lines = file.read().split("\n")
@@ -708,14 +1523,19 @@ def run_once(subid: str, input_mode: str) -> None:
     inputs: list[Input] = []
     for line in lines:
         if input_mode == "stdin":
-            inputs.append(([], stdin_file(line.encode() + b"\n")))
+            inputs.append((open_nothing(), memory_file(line.encode() + b"\n")))
         else:
             words = shlex.split(line) if input_mode == "arguments" else [line]
-            inputs.append(([word.encode() for word in words], stdin_file(b"")))
-    request = {"schema": SCHEMA, "file_name": f"{subid}.py", "language": "python", "limits": DEFAULT_LIMITS}
+            inputs.append((memory_file(b"".join(word.encode() + b"\0" for word in words)), open_nothing()))
+    file_name = f"{subid}.py"
+    program = None
+    if executor.box is not None:  # without one the file is run where it lies
+        with open(os.path.join(SUBMISSION_DIRECTORY, file_name), "rb") as source:
+            program = source.read()
+    request = {"schema": SCHEMA, "file_name": file_name, "language": "python", "program": program, "start": "fork"}
     out = b""
-    answers = run_inputs(request, iter(inputs), watch_input=False)
-    next(answers)  # READY
+    answers = executor.run({**request, "limits": DEFAULT_LIMITS}, iter(inputs))
+    next(answers)  # that it is ready
     for number, answer in enumerate(answers, start=1):
         out += re.sub(rb"\r\n|\n|\r", rb"\\n", answer["stdout"].removesuffix(b"\n").removesuffix(b"\r")) + b"\n"
         print(f"{number}: {answer['ending']} {answer['exit_code']} {answer['wall_time_s']:.3f} s", file=sys.stderr)
@@ -740,12 +1560,6 @@ def read_line(buffered: bytearray) -> bytes | None:
     return line
 
 
-def write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs a student's program; belongs in a sandbox.")
     parser.add_argument(
@@ -753,19 +1567,21 @@ def main() -> None:
     )
     parser.add_argument("--serve", action="store_true", help="answer JSON lines on standard input")
     parser.add_argument("--input-mode", choices=("argument", "arguments", "stdin"), default="argument")
+    parser.add_argument("--preload", default="", help="modules to import once, before any program, with commas between")
+    parser.add_argument("--hash-seed", help="PYTHONHASHSEED of programs; for tests")
     options = parser.parse_args()
     if options.serve == bool(options.subid):
         parser.error("give either SUBID or --serve")
     if os.getpid() != 1:
         # Below process 1 a program could kill or stop us, and killing "all others" would reach strangers.
         parser.error("this runs students' code, so it wants to be process 1 of a sandbox: try `submitter check`")
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
-    prctl(PR_SET_DUMPABLE, 0)  # closes our memory and descriptors to the program, which has the same user
     try:
+        executor = Executor(watch_input=options.serve)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
         if options.serve:
-            serve()
+            serve(executor)
         else:
-            run_once(options.subid, options.input_mode)
+            run_once(executor, options.subid, options.input_mode)
     except SetupFailed as error:
         sys.exit(f"executor: {error}")
 

@@ -15,7 +15,9 @@ import structlog
 
 from submitter.config import Config
 from submitter.errors import ConfigError, SandboxUnavailable
-from submitter.executors.strict import StrictSandbox
+from submitter.executors.link import Launcher
+from submitter.executors.pool import SERVES_BOX, ExecutorPool, FreshExecutors
+from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader
 from submitter.ports import CaseStore, ResultStore
 from submitter.processing import SubmissionProcessor
@@ -30,37 +32,64 @@ SPARE_CONNECTIONS = 4  # beside one a slot: the poller, the lease keeper, a comm
 log = structlog.get_logger()
 
 
-def open_sandbox(config: Config) -> StrictSandbox:
+def open_sandbox(config: Config, *, executors: int | None = None) -> ExecutorSandbox:
     """
-    The sandbox that the configuration names; `auto` takes Docker where an engine answers and has the image.
+    The sandbox that the configuration names, at its level of isolation.
+
+    `executors` is how many are kept warm; by default one for each submission at once.
 
     Raises:
         SandboxUnavailable: none can be had now; the text says why and what to do.
     """
+    return isolate(choose_launcher(config), config.isolation, executors or config.concurrency)
+
+
+def choose_launcher(config: Config) -> Launcher:
+    """
+    What starts executors here; `auto` takes Docker where an engine answers and has the image.
+
+    Raises:
+        SandboxUnavailable: nothing does; the text says why and what to do.
+    """
     reasons: list[str] = []
     for name in ("docker", "bubblewrap") if config.sandbox == "auto" else (config.sandbox,):
         try:
-            sandbox = _sandbox_named(name, config)
+            launcher = _launcher_named(name, config)
         except SandboxUnavailable as exc:
             reasons.append(f"{name}: {exc}")
         else:
-            log.info("sandbox_chosen", sandbox=sandbox.name, asked_for=config.sandbox, not_taken=reasons)
-            return sandbox
+            log.info(
+                "sandbox_chosen",
+                sandbox=name,
+                isolation=config.isolation,
+                asked_for=config.sandbox,
+                not_taken=reasons,
+            )
+            return launcher
     raise SandboxUnavailable("no sandbox to run programs in: " + "; ".join(reasons))
 
 
-def _sandbox_named(name: str, config: Config) -> StrictSandbox:
+def _launcher_named(name: str, config: Config) -> Launcher:
+    arguments = ["--preload", ",".join(config.preload)] if config.preload else []
     if name == "docker":
         from submitter.executors.docker_executor import DockerLauncher
 
-        docker = DockerLauncher(config.image, config.runtime)
+        docker = DockerLauncher(config.image, config.runtime, arguments)
         docker.probe()
-        return StrictSandbox(docker)
+        return docker
     from submitter.executors.bubblewrap_executor import BubblewrapLauncher
 
-    bubblewrap = BubblewrapLauncher()
+    bubblewrap = BubblewrapLauncher(arguments=arguments)
     bubblewrap.probe()
-    return StrictSandbox(bubblewrap)
+    return bubblewrap
+
+
+def isolate(launcher: Launcher, isolation: str, executors: int) -> ExecutorSandbox:
+    """A sandbox of one of the three levels: `box`, `container` or `strict`."""
+    if isolation == "strict":
+        return ExecutorSandbox(FreshExecutors(launcher), "exec")
+    serves = SERVES_BOX if isolation == "box" else 1
+    return ExecutorSandbox(ExecutorPool(launcher, size=executors, serves=serves), "fork")
 
 
 @contextmanager
@@ -97,7 +126,7 @@ def open_queue(config: Config) -> "SqsSubmissionQueue":
 @contextmanager
 def open_processor(config: Config, *, work_dir: Path | None = None) -> Iterator[SubmissionProcessor]:
     """A processor for one submission at a time, for `process`; its sandbox is closed at the end."""
-    sandbox = open_sandbox(config)
+    sandbox = open_sandbox(config, executors=1)
     try:
         with open_cases(config) as cases:
             grader = Grader(sandbox, work_dir or config.work_dir)
@@ -115,6 +144,7 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
         ConfigError: something that it needs is wrong for good, such as a queue without a dead-letter queue.
         Unavailable: something that it needs does not answer; started again, it may.
     """
+    from submitter.containment import find_leaks
     from submitter.daemon import Daemon
 
     queue = open_queue(config)
@@ -133,6 +163,7 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
                 queue=queue,
                 processor=processor,
                 end_runs=sandbox.close,
+                find_leaks=lambda: find_leaks(sandbox),
                 concurrency=config.concurrency,
                 visibility_timeout_s=config.visibility_timeout_s,
                 poll_wait_s=config.poll_wait_s,

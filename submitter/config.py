@@ -28,7 +28,8 @@ class Config:
     work_dir: Path = Path("/var/lib/submitter")
     concurrency: int = field(default_factory=lambda: os.cpu_count() or 1)  # submissions at once
     sandbox: str = "auto"
-    isolation: str = "strict"
+    isolation: str = "box"
+    preload: tuple[str, ...] = ()  # modules that executors import before any program comes
     image: str = DEFAULT_IMAGE
     runtime: str = "runc"
     visibility_timeout_s: int = 120  # renewed every third of this
@@ -98,6 +99,13 @@ def _absolute(text: str) -> Path:
     return path
 
 
+def _modules(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise ValueError(f"must be names of modules with commas between, not {text!r}")
+    return names
+
+
 # field -> the variable's name and how it is read (a ValueError says what the value must be)
 SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "queue_url": ("SUBMITTER_QUEUE_URL", str),
@@ -106,7 +114,8 @@ SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "work_dir": ("SUBMITTER_WORK_DIR", _absolute),
     "concurrency": ("SUBMITTER_CONCURRENCY", _whole(1, 1024)),
     "sandbox": ("SUBMITTER_SANDBOX", _one_of("auto", "docker", "bubblewrap")),
-    "isolation": ("SUBMITTER_ISOLATION", _one_of("strict")),
+    "isolation": ("SUBMITTER_ISOLATION", _one_of("box", "container", "strict")),
+    "preload": ("SUBMITTER_PRELOAD", _modules),
     "image": ("SUBMITTER_IMAGE", str),
     "runtime": ("SUBMITTER_RUNTIME", _one_of("runc", "runsc")),
     "visibility_timeout_s": ("SUBMITTER_VISIBILITY_TIMEOUT", _whole(3, MAX_VISIBILITY_S)),

@@ -30,6 +30,7 @@ from submitter.errors import (
     NewerUpload,
     NotThereYet,
     QueueUnavailable,
+    SandboxUnavailable,
     SubmissionBusy,
     Unavailable,
 )
@@ -41,6 +42,7 @@ from submitter.protocol import encode_body, parse_body
 
 WAITS_FOR_FILES = 9  # deliveries, some four minutes, after which a file that is still missing will not come
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # of a message that is given back
+CONTAINMENT_RETRY_S = 30.0
 LONGEST_QUEUE_DELAY_S = 30.0  # between two polls of a queue that is away
 UNFINISHED_WAIT_S = 15.0  # for threads whose executors were ended at the deadline to give their messages back
 
@@ -152,6 +154,7 @@ class Daemon:
         queue: SubmissionQueue,
         processor: SubmissionProcessor,
         end_runs: Callable[[], None],
+        find_leaks: Callable[[], list[str]] = list,
         concurrency: int,
         visibility_timeout_s: int,
         poll_wait_s: int,
@@ -160,6 +163,7 @@ class Daemon:
         self._queue = queue
         self._processor = processor
         self._end_runs = end_runs
+        self._find_leaks = find_leaks
         self._concurrency = concurrency
         self._poll_wait_s = poll_wait_s
         self._grace_s = grace_s
@@ -222,8 +226,21 @@ class Daemon:
 
     # -- the master thread ----------------------------------------------------------------------------------------
 
+    def _wait_until_contained(self) -> None:
+        """No message is taken, and no student's program run, while a hostile one of ours gets out of the sandbox."""
+        while not self._stopping.is_set():
+            try:
+                leaks = self._find_leaks()
+                if not leaks:
+                    return
+                log.error("not_contained", leaks=leaks, next_try_s=CONTAINMENT_RETRY_S)
+            except SandboxUnavailable as exc:
+                log.error("sandbox_unavailable", reason=str(exc), next_try_s=CONTAINMENT_RETRY_S)
+            self._stopping.wait(CONTAINMENT_RETRY_S)
+
     def _poll_until_stopped(self) -> None:
         try:
+            self._wait_until_contained()
             failures = 0
             while not self._stopping.is_set():
                 if not self._slots.acquire(timeout=0.2):

@@ -92,10 +92,9 @@ def run_demo(say: Callable[[str], None]) -> list[DemoRow]:
             environment = {**os.environ, **stack.environment, "SUBMITTER_POLL_WAIT": "1"}
             environment["SUBMITTER_WORK_DIR"] = os.path.join(directory, "work")
             config = Config.from_env(environment)
-            sandbox = app.open_sandbox(config)
-            sandbox.close()
-            say(f"programs will run in {sandbox.name}")
-            environment["SUBMITTER_SANDBOX"] = sandbox.name
+            sandbox = app.choose_launcher(config).name
+            say(f"programs will run in {sandbox}")
+            environment["SUBMITTER_SANDBOX"] = sandbox
             seed(config.database_url)
             store = app.open_results(config, environment)
             with _daemon(environment, Path(directory, "daemon.log")) as check_alive:

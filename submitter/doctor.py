@@ -53,7 +53,8 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         ("kernel", _kernel),
         ("docker", _docker),
         ("bubblewrap", _bubblewrap),
-        ("a program in the sandbox", _sandbox),
+        ("boxes", _boxes),
+        ("programs in the sandbox", _sandbox),
         ("work directory", _work_directory),
         ("postgres", _postgres),
         ("queue", _queue),
@@ -101,27 +102,63 @@ def _bubblewrap(config: Config) -> str:
     return "makes a sandbox"
 
 
+def _boxes(config: Config) -> str:
+    from submitter.app import choose_launcher
+    from submitter.executors.pool import ask_for_boxes
+
+    launcher = choose_launcher(config)
+    if reason := ask_for_boxes(launcher):
+        raise _Absent(f"{launcher.name} cannot make boxes, so every case gets an executor of its own: {reason}{_why()}")
+    return f"executors in {launcher.name} make boxes"
+
+
+def _why() -> str:
+    """What on this machine keeps executors from making boxes, as far as it tells."""
+    for path, bad, advice in (
+        ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
+        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+        (
+            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+            "1",
+            "load the AppArmor profile submitter-executor (docs/operators.md)",
+        ),
+    ):
+        try:
+            with open(path) as file:
+                if file.read().strip() == bad:
+                    return f" ({path} is {bad}: {advice})"
+        except OSError:
+            continue
+    if os.path.exists("/sys/kernel/security/apparmor"):
+        return " (this host has AppArmor: is the profile submitter-executor loaded? docs/operators.md)"
+    return ""
+
+
 def _sandbox(config: Config) -> str:
-    """Not only whether a sandbox starts: whether a program in it is judged as it should."""
+    """Not only whether a sandbox starts: whether a hostile program is contained and a right one judged right."""
     import tempfile
     from pathlib import Path
 
     from submitter.app import open_sandbox
+    from submitter.containment import find_leaks
     from submitter.grading import Grader
     from submitter.model import Assignment, AssignmentRef, CaseKind, TestCase
 
     cases = (TestCase(CaseKind.TEST, 1, "3", "9"),)
     assignment = Assignment(ref=AssignmentRef("doctor", "doctor", "square"), cases=cases)
-    sandbox = open_sandbox(config)
+    sandbox = open_sandbox(config, executors=1)
     try:
         with tempfile.TemporaryDirectory(prefix="submitter-doctor-") as directory:
             program = b"import sys\nprint(int(sys.argv[1]) ** 2)\n"
             report = Grader(sandbox, Path(directory)).grade(assignment, program, "square")
+        leaks = find_leaks(sandbox)
     finally:
         sandbox.close()
     if not report.passed_everything:
         raise ConfigError(f"in {sandbox.name} a right program got {report.case_results[0].verdict.long_name}")
-    return f"{sandbox.name} runs a program and judges it right"
+    if leaks:
+        raise ConfigError(f"{sandbox.name} does not contain a hostile program: {'; '.join(leaks)}")
+    return f"{sandbox.name} contains a hostile program, and judges a right one right"
 
 
 def _work_directory(config: Config) -> str:

@@ -56,7 +56,7 @@ class Grader:
             directory.write(file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
             job = Job(
-                directory=directory.path,
+                program=program,
                 file_name=file_name,
                 language=assignment.language,
                 limits=assignment.limits,

@@ -12,11 +12,16 @@ import structlog
 
 # Every event that is logged, and what it tells; docs/operators.md lists them for the operator.
 EVENTS = {
+    "apparmor_profile_missing": "this host has AppArmor but not our profile: executors get Docker's, without boxes",
+    "boxes_unavailable": "executors cannot make boxes here; every case gets an executor of its own instead",
+    "case_run_again": "a case was too slow while the machine was short of processors; it was run once more, alone",
     "client_not_started": "no thread could be made for a message; it was given back",
     "daemon_started": "the daemon takes messages",
     "daemon_stopped": "the daemon has ended; unfinished: messages that come back when their visibility runs out",
     "lease_not_renewed": "a message's visibility could not be extended; it is tried again",
     "executor_lost": "an executor ended or fell silent in the middle of a case; the case is run once more",
+    "executor_not_started": "no executor could be started ahead; it is tried again after a growing delay",
+    "executor_sick": "an executor that waited did not answer; it is replaced",
     "leftovers_swept": "what a dead process of ours left on this host was removed",
     "library_warned": "a library that we use, psycopg's connection pool for one, has a warning",
     "master_failed": "the thread that polls the queue died; the daemon ends",
@@ -25,9 +30,11 @@ EVENTS = {
     "message_not_settled": "a message could not be deleted, moved or given back; it comes back by itself",
     "message_split": "an S3 event with several objects became a message for each",
     "metadata_fields_unknown": "a submission's metadata has fields that are not ours; they were left out",
+    "not_contained": "at its start the daemon could do what no program may; it takes no messages, and tries again",
     "queue_unavailable": "the queue did not answer; it is tried again after a growing delay",
     "receipt_handle_expired": "a message's visibility ran out before we were done with it",
     "sandbox_chosen": "which sandbox programs run in, and why",
+    "sandbox_unavailable": "at its start the daemon could run no program at all; it tries again",
     "shutdown_hurried": "the grace period was over, or a second signal came: running cases were ended",
     "shutdown_started": "a signal to stop came",
     "submission_failed": "an attempt failed by our fault or a dependency's; the message was given back",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from pathlib import Path
 
 MIB = 1024 * 1024
 
@@ -200,11 +199,10 @@ class Job:
     """
     One program to run against inputs, as a sandbox gets it.
 
-    `directory` holds the program as `file_name`; the sandbox shows it to the
-    executor at /usr/src/submitter, read-only.
+    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>.
     """
 
-    directory: Path
+    program: bytes = field(repr=False)
     file_name: str
     language: str
     limits: Limits
@@ -219,6 +217,9 @@ class RunResult:
     `stdout` is cut at the output limit, `stderr` at the executor's own bound.
     `exit_code` is set when it exited, `signal` when a signal ended it.
     `memory_bytes` is the peak that could be seen, 0 where nothing ran.
+    `starved_s` is for how long the program could have run and no processor was
+    free. `earlier` is the run that this one takes the place of, since it
+    was too slow on a machine that was short of processors.
     """
 
     ending: Ending
@@ -229,6 +230,8 @@ class RunResult:
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
     memory_bytes: int = 0
+    starved_s: float = 0.0
+    earlier: "RunResult | None" = None
 
 
 @dataclass(frozen=True, slots=True)

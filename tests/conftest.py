@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,13 +13,14 @@ import pytest
 import structlog
 
 from submitter import migrations
+from submitter.app import isolate
 from submitter.config import Config
 from submitter.embedded_postgres import EmbeddedPostgres, find_binaries
 from submitter.errors import ConfigError, SandboxUnavailable
 from submitter.executors.bubblewrap_executor import BubblewrapLauncher
 from submitter.executors.docker_executor import DockerLauncher
 from submitter.executors.link import Launcher
-from submitter.executors.strict import StrictSandbox
+from submitter.executors.sandbox import ExecutorSandbox
 from submitter.resources import resource
 
 
@@ -85,19 +86,19 @@ def _new_database(server: str, template: str = "template1") -> Iterator[str]:
 # -- sandboxes ----------------------------------------------------------------------------------------------------
 
 
-def make_launcher(name: str) -> Launcher:
+def make_launcher(name: str, arguments: Sequence[str] = ()) -> Launcher:
     """
-    A launcher that works on this machine.
+    A launcher that works on this machine; `arguments` are the executors' own.
 
     Without bubblewrap a test fails: it comes with our own `local` extra. Without Docker it is skipped,
     unless SUBMITTER_REQUIRE_DOCKER=1 says that an engine must be there.
     """
     if name == "bubblewrap":
-        bubblewrap = BubblewrapLauncher()
+        bubblewrap = BubblewrapLauncher(arguments=arguments)
         bubblewrap.probe()
         return bubblewrap
     try:
-        docker = DockerLauncher(Config.from_env(os.environ).image)
+        docker = DockerLauncher(Config.from_env(os.environ).image, arguments=arguments)
         docker.probe()
     except SandboxUnavailable as exc:
         if os.environ.get("SUBMITTER_REQUIRE_DOCKER") == "1":
@@ -106,9 +107,29 @@ def make_launcher(name: str) -> Launcher:
     return docker
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"])
-def sandbox(request: pytest.FixtureRequest) -> Iterator[StrictSandbox]:
-    """The real sandbox, each in turn."""
-    sandbox = StrictSandbox(make_launcher(request.param))
+def make_sandbox(
+    name: str, isolation: str = "box", *, hash_seed: int | None = None, preload: str = "", executors: int = 2
+) -> ExecutorSandbox:
+    """A real sandbox of one of the three levels, to be closed by whoever asks for it."""
+    arguments = [] if hash_seed is None else ["--hash-seed", str(hash_seed)]
+    if preload:
+        arguments += ["--preload", preload]
+    return isolate(make_launcher(name, arguments), isolation, executors)
+
+
+SANDBOXES = [pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"]
+LEVELS = ["box", "container", "strict"]
+
+
+@pytest.fixture(params=SANDBOXES)
+def sandbox_name(request: pytest.FixtureRequest) -> str:
+    """Each sandbox in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["box", "strict"])
+def sandbox(request: pytest.FixtureRequest, sandbox_name: str) -> Iterator[ExecutorSandbox]:
+    """The real sandbox, each in turn, warm and not."""
+    sandbox = make_sandbox(sandbox_name, request.param)
     yield sandbox
     sandbox.close()

@@ -24,6 +24,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from submitter.errors import AssignmentRefused, CasesUnavailable, ConfigError
@@ -37,6 +38,7 @@ from submitter.model import (
     InputMode,
     Limits,
     Outcome,
+    RunResult,
     TestCase,
 )
 
@@ -370,8 +372,8 @@ class _PostgresTurn:
                     """
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
-                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     """,
                     [
                         (
@@ -390,6 +392,8 @@ class _PostgresTurn:
                             result.run.stderr[:KEPT_OUTPUT_BYTES],
                             len(result.run.stdout),
                             len(result.run.stderr),
+                            result.run.starved_s,
+                            _earlier_run(result.run.earlier),
                         )
                         for result in (report.case_results if report else ())
                     ],
@@ -416,6 +420,20 @@ def _case_from(row: Mapping[str, Any]) -> TestCase:
 def _only_value(row: TupleRow | None) -> Any:
     assert row is not None
     return row[0]
+
+
+def _earlier_run(run: RunResult | None) -> Jsonb | None:
+    """What is kept of a run that was done again, and does not count."""
+    if run is None:
+        return None
+    return Jsonb(
+        {
+            "ending": str(run.ending),
+            "cpu_time_s": run.cpu_time_s,
+            "wall_time_s": run.wall_time_s,
+            "starved_s": run.starved_s,
+        }
+    )
 
 
 def _numeric(value: float) -> Decimal:

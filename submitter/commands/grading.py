@@ -89,7 +89,7 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
 @click.option("--assignment", type=ASSIGNMENT, help="An assignment in Postgres.")
 @limit_options
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]))
-@click.option("--isolation", type=click.Choice(["strict"]))
+@click.option("--isolation", type=click.Choice(["box", "container", "strict"]))
 @as_json
 def check(
     programs: tuple[Path, ...],
@@ -115,7 +115,7 @@ def check(
         cases_to_check(config, folder, assignment), input_mode, comparison, time_limit_s, memory_limit_mib
     )
     check_assignment(graded)
-    runner = app.open_sandbox(config)
+    runner = app.open_sandbox(config, executors=min(config.concurrency, len(programs)))
     if config.sandbox == "auto":
         click.echo(f"programs run in {runner.name}", err=True)
     everything_passed = True

@@ -14,16 +14,19 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
-from submitter.executors.link import SocketLink, random_uid
+from submitter.executors.link import Room, SocketLink, random_uid
 from submitter.resources import resource
 
 DIAGNOSTIC_BYTES = 2000  # of what a failed executor said on standard error
 END_TIMEOUT_S = 10.0  # for a killed bubblewrap to be gone
 SYSTEM_DIRECTORIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 NOBODY = "65534"
+PROGRAM_BYTES = 16 << 20
+EXECUTOR_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}  # the executor's
 
 
 class BubblewrapLauncher:
@@ -31,9 +34,11 @@ class BubblewrapLauncher:
 
     name = "bubblewrap"
 
-    def __init__(self, python: str | None = None) -> None:
+    def __init__(self, python: str | None = None, arguments: Sequence[str] = ()) -> None:
+        """`arguments` are executeSubmission.py's own, beside --serve."""
         self._bwrap = find_bwrap()
         self._python = python or _find_python()
+        self._arguments = arguments
         self._script = str(resource("executeSubmission.py"))
 
     def probe(self) -> None:
@@ -43,7 +48,7 @@ class BubblewrapLauncher:
         Raises:
             SandboxUnavailable: this machine does not let us; the text says what bubblewrap said.
         """
-        command = [*self._command("/usr", 1 << 20), self._python, "-c", ""]
+        command = [*self._command(1 << 20), self._python, "-c", ""]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
         except (OSError, subprocess.TimeoutExpired) as exc:
@@ -54,8 +59,9 @@ class BubblewrapLauncher:
                 f"bubblewrap does not work here ({said}); does this machine allow unprivileged user namespaces?"
             )
 
-    def start(self, directory: str, memory_bytes: int, processes: int, file_bytes: int) -> "BubblewrapExecutor":
-        command = [*self._command(directory, file_bytes), self._python, "/usr/src/executeSubmission.py", "--serve"]
+    def start(self, room: Room) -> "BubblewrapExecutor":
+        command = [*self._command(room.file_bytes), self._python, "/usr/src/executeSubmission.py", "--serve"]
+        command += self._arguments
         ours, theirs = socket.socketpair()
         info, info_write = os.pipe()
         try:
@@ -79,7 +85,7 @@ class BubblewrapLauncher:
     def sweep(self) -> int:
         return 0  # executors die with their parent and with their input: nothing can be left
 
-    def _command(self, directory: str, file_bytes: int) -> list[str]:
+    def _command(self, file_bytes: int) -> list[str]:
         """The command line up to the program to run: the sandbox, and what it shows."""
         command = [self._bwrap, "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
         command += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
@@ -87,7 +93,7 @@ class BubblewrapLauncher:
         if os.geteuid() == 0:
             # A user namespace would leave us root outside, for whom the kernel counts no processes. So root makes the
             # namespaces without one, and the executor becomes a stranger before it starts.
-            for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+            for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_ADMIN"):
                 command += ["--cap-add", capability]
         else:
             command += ["--unshare-user", "--uid", NOBODY, "--gid", NOBODY]
@@ -107,12 +113,17 @@ class BubblewrapLauncher:
         for path in ("/tmp", "/dev/shm"):
             command += ["--perms", "1777", "--size", str(file_bytes), "--tmpfs", path]
         # /usr is not ours to make directories in, so the two paths below it hang in a tmpfs over /usr/src.
-        command += ["--perms", "0755", "--size", "4096", "--tmpfs", "/usr/src", "--ro-bind", directory]
-        command += ["/usr/src/submitter", "--ro-bind", self._script, "/usr/src/executeSubmission.py"]
+        command += ["--perms", "0755", "--size", "4096", "--tmpfs", "/usr/src"]
+        command += ["--perms", "1777", "--size", str(PROGRAM_BYTES), "--tmpfs", "/usr/src/submitter"]
+        command += ["--ro-bind", self._script, "/usr/src/executeSubmission.py"]
         for path in ("/usr/src", "/dev", "/"):  # last: bubblewrap's own tmpfs need not stay writable
             command += ["--remount-ro", path]
+        for name, value in EXECUTOR_ENVIRONMENT.items():
+            command += ["--setenv", name, value]
         command.append("--")
         if os.geteuid() == 0:
+            # For root bubblewrap covers parts of /proc, and below a covered one no box may mount its own: so one more.
+            command += ["/bin/sh", "-c", 'mount -t proc -o nosuid,nodev,noexec proc /proc && exec "$@"', "sh"]
             stranger = str(random_uid())
             command += ["/usr/bin/setpriv", "--reuid", stranger, "--regid", stranger, "--clear-groups"]
             command += ["--inh-caps=-all", "--bounding-set=-all"]
@@ -127,6 +138,9 @@ class BubblewrapExecutor(SocketLink):
         self._process = process
         self._first = first  # descriptor of the sandbox's process 1, which takes all others along
         self._closing = threading.Lock()
+
+    def make_room(self, room: Room) -> None:
+        pass  # there is no cgroup: the executor adds up what each case uses
 
     def _receive(self, deadline: float) -> bytes:
         try:

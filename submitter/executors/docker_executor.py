@@ -15,6 +15,7 @@ import hashlib
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,18 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+import structlog
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
-from submitter.executors.link import SocketLink, random_uid
+from submitter.executors.link import Room, SocketLink, random_uid
 from submitter.resources import resource
 
 CALL_TIMEOUT_S = 60.0  # for any call to the engine; creating a container on a busy host takes seconds
 DIAGNOSTIC_BYTES = 2000  # of what a failed executor said on standard error
-CONTROLLER_BYTES = 24 << 20  # the executor's own memory, beside what a case may use
+EXECUTOR_BYTES = 24 << 20  # the executor's own memory, beside what a case may use
+EXECUTOR_PROCESSES = 6  # the executor's own: controller, zygote, init, and what makes and waits
+PROGRAM_BYTES = 16 << 20
+APPARMOR_PROFILE = "submitter-executor"
 MAX_INODES = 8192
 LABEL = "submitter.executor"
 SCRIPT_LABEL = "submitter.script"  # on an image: which executeSubmission.py is in it
@@ -37,14 +42,21 @@ SCRIPT_LABEL = "submitter.script"  # on an image: which executeSubmission.py is 
 _ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
 
 
+log = structlog.get_logger()
+
+
 class DockerLauncher:
     """Starts executors as containers of one image on the engine that DOCKER_HOST names."""
 
     name = "docker"
 
-    def __init__(self, image: str, runtime: str = "runc") -> None:
+    def __init__(self, image: str, runtime: str = "runc", arguments: Sequence[str] = ()) -> None:
+        """`arguments` are executeSubmission.py's own, beside --serve."""
         self._image = image
         self._runtime = runtime
+        self._arguments = arguments
+        self._apparmor = False  # whether to name our profile
+        self._seccomp = (resource("executor_image") / "seccomp.json").read_text()
         try:
             self._api: Any = docker.from_env(timeout=int(CALL_TIMEOUT_S)).api
         except _ENGINE_ERRORS as exc:
@@ -58,6 +70,8 @@ class DockerLauncher:
             SandboxUnavailable: it does not; the text says what to do.
         """
         try:
+            security = self._api.info().get("SecurityOptions") or []
+            self._apparmor = any("name=apparmor" in option for option in security)
             labels = self._api.inspect_image(self._image)["Config"].get("Labels") or {}
             if labels.get(SCRIPT_LABEL, script_digest()) != script_digest():
                 raise SandboxUnavailable(
@@ -70,40 +84,12 @@ class DockerLauncher:
         except _ENGINE_ERRORS as exc:
             raise SandboxUnavailable(f"the Docker engine does not answer: {_short(exc)}") from exc
 
-    def start(self, directory: str, memory_bytes: int, processes: int, file_bytes: int) -> "DockerExecutor":
-        uid = random_uid()
-        writable = f"rw,nosuid,nodev,noexec,mode=1777,size={file_bytes},nr_inodes={MAX_INODES}"
+    def start(self, room: Room) -> "DockerExecutor":
         container: str | None = None
         try:
-            host_config = self._api.create_host_config(
-                runtime=self._runtime,
-                network_mode="none",
-                read_only=True,
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges:true"],
-                ipc_mode="private",
-                pids_limit=processes + 1,  # and the executor itself
-                mem_limit=memory_bytes + CONTROLLER_BYTES,
-                memswap_limit=memory_bytes + CONTROLLER_BYTES,  # memory and swap together: no swap
-                nano_cpus=1_000_000_000,
-                tmpfs={"/tmp": writable, "/dev/shm": writable},
-                binds={directory: {"bind": "/usr/src/submitter", "mode": "ro"}},
-                log_config={"Type": "none"},
-                init=False,  # the executor is process 1 and reaps by itself
-            )
-            container = self._api.create_container(
-                self._image,
-                ["--serve"],
-                user=f"{uid}:{uid}",
-                stdin_open=True,
-                tty=False,
-                host_config=host_config,
-                labels=_labels(),
-                network_disabled=True,
-            )["Id"]
-            attached = self._api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            container, attached = self._create(room)
             self._api.start(container)
-            return DockerExecutor(self._api, container, attached)
+            return DockerExecutor(self._api, container, attached, room)
         except docker.errors.ImageNotFound as exc:
             raise SandboxUnavailable(
                 f"the engine has no image {self._image}: make it with `submitter image build`"
@@ -111,7 +97,59 @@ class DockerLauncher:
         except _ENGINE_ERRORS as exc:
             if container is not None:
                 remove(self._api, container)
+            if self._apparmor and "apparmor" in str(exc).lower():
+                self._apparmor = False  # then Docker's own profile stands, under which no box can be made
+                log.warning("apparmor_profile_missing", profile=APPARMOR_PROFILE, reason=_short(exc))
+                return self.start(room)
             raise SandboxUnavailable(f"Docker could not start an executor: {_short(exc)}") from exc
+
+    def _create(self, room: Room) -> tuple[str, Any]:
+        """A container that has not started, and the stream to it."""
+        uid = random_uid()
+        # Used where no box can be made; else a box has its own of them.
+        writable = f"rw,nosuid,nodev,noexec,size={room.file_bytes},nr_inodes={MAX_INODES}"
+        program_place = f"rw,nosuid,nodev,noexec,mode=0755,uid={uid},gid={uid},size={PROGRAM_BYTES}"
+        options = ["no-new-privileges:true", f"seccomp={self._seccomp}"]
+        if self._apparmor:
+            options.append(f"apparmor={APPARMOR_PROFILE}")
+        memory_bytes = room.memory_bytes + EXECUTOR_BYTES
+        host_config = self._api.create_host_config(
+            runtime=self._runtime,
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=options,
+            ipc_mode="private",
+            pids_limit=room.processes + EXECUTOR_PROCESSES,
+            mem_limit=memory_bytes,
+            memswap_limit=memory_bytes,  # memory and swap together: no swap
+            nano_cpus=1_000_000_000,
+            tmpfs={
+                "/tmp": f"{writable},mode=1777",
+                "/dev/shm": f"{writable},mode=1777",
+                "/usr/src/submitter": program_place,
+            },
+            log_config={"Type": "none"},
+            init=False,  # the executor is process 1 and reaps by itself
+        )
+        # A box mounts a /proc of its own, which the kernel allows only to those who see the whole of the one above.
+        # What is masked otherwise is root's alone, which the executor is not.
+        host_config |= {"MaskedPaths": [], "ReadonlyPaths": []}
+        container: str = self._api.create_container(
+            self._image,
+            ["--serve", *self._arguments],
+            user=f"{uid}:{uid}",
+            stdin_open=True,
+            tty=False,
+            host_config=host_config,
+            labels=_labels(),
+            network_disabled=True,
+        )["Id"]
+        try:
+            return container, self._api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        except _ENGINE_ERRORS:
+            remove(self._api, container)
+            raise
 
     def sweep(self) -> int:
         swept = 0
@@ -128,13 +166,24 @@ class DockerLauncher:
 class DockerExecutor(SocketLink):
     """An executor in a container, over the engine's attached stream."""
 
-    def __init__(self, api: Any, container: str, attached: Any) -> None:
+    def __init__(self, api: Any, container: str, attached: Any, room: Room) -> None:
         # docker-py hands out a file object around the socket; it must be kept, or the socket is closed with it.
         super().__init__(getattr(attached, "_sock", attached))
         self._attached = attached
         self._api = api
         self._container = container
+        self._room = room
         self._said = b""
+
+    def make_room(self, room: Room) -> None:
+        if room.memory_bytes == self._room.memory_bytes:
+            return
+        memory_bytes = room.memory_bytes + EXECUTOR_BYTES
+        try:
+            self._api.update_container(self._container, mem_limit=memory_bytes, memswap_limit=memory_bytes)
+        except _ENGINE_ERRORS as exc:
+            raise ExecutorLost(f"an executor's memory limit could not be changed: {_short(exc)}") from exc
+        self._room = room
 
     def _receive(self, deadline: float) -> bytes:
         """

@@ -3,6 +3,7 @@
 import secrets
 import socket
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from submitter.errors import ExecutorLost
@@ -17,6 +18,15 @@ def random_uid() -> int:
     return UID_FIRST + secrets.randbelow(UID_COUNT)
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What all that runs in an executor may use together: bytes of memory, processes, bytes in files."""
+
+    memory_bytes: int
+    processes: int
+    file_bytes: int
+
+
 class Executor(Protocol):
     """One started executor. `send` and `read_line` raise ExecutorLost when it is gone, late or breaks the protocol."""
 
@@ -26,6 +36,10 @@ class Executor(Protocol):
 
     def read_line(self, most: int, timeout_s: float) -> bytes:
         """The next answer, without its line end, of at most `most` bytes."""
+        ...
+
+    def make_room(self, room: Room) -> None:
+        """Let it use that much memory from now on, no more and no less. Nothing of a case runs meanwhile."""
         ...
 
     def close(self) -> None:
@@ -41,9 +55,9 @@ class Launcher(Protocol):
         """What it is, for people."""
         ...
 
-    def start(self, directory: str, memory_bytes: int, processes: int, file_bytes: int) -> Executor:
+    def start(self, room: Room) -> Executor:
         """
-        Start one that sees `directory` read-only at /usr/src/submitter and may use this much for its cases.
+        Start one that may use this much for its cases. It sees nothing of ours but what it is told.
 
         Raises:
             SandboxUnavailable: it cannot be started; the text says what to do.

@@ -1,5 +1,7 @@
 """
-What the host and an executor say to each other, a JSON object a line: a request, then in turn an input and its answer.
+What the host and an executor say to each other, a JSON object a line.
+
+A request, then in turn an input and its answer, then that there are no more.
 
 The executor runs beside hostile code, so its answers are read as a stranger's:
 strictly, within bounds, and with the limits known to us held against them.
@@ -14,23 +16,34 @@ from typing import Any
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
-SCHEMA = 2
+SCHEMA = 3
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
 _MAX_BYTES = 1 << 50
-_FIELDS = frozenset({"ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes"})
+_FIELDS = frozenset(
+    ["ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes", "starved_s"]
+)
 
 
-def encode_request(job: Job, inputs: int) -> bytes:
-    """The line that announces a job and how many inputs follow. A `Job` has no expected outputs: none can go in."""
+PROBE = b'{"schema": %d, "probe": true}\n' % SCHEMA  # asks whether an executor is well
+DONE = b'{"done": true}\n'  # no more inputs
+
+
+def encode_request(job: Job, start: str) -> bytes:
+    """
+    The line with which a job begins. A `Job` has no expected outputs: none can go in.
+
+    `start` is how a case does: "fork" or "exec".
+    """
     limits = job.limits
     return _line(
         {
             "schema": SCHEMA,
             "file_name": job.file_name,
             "language": job.language,
-            "inputs": inputs,
+            "program": _base64(job.program),
+            "start": start,
             "limits": {
                 "cpu_time_s": limits.cpu_time_s,
                 "wall_time_s": limits.wall_time_s,
@@ -53,20 +66,51 @@ def max_answer_bytes(limits: Limits) -> int:
     return 4 * ((limits.output_bytes + STDERR_BYTES) // 3 + 2) + _ENVELOPE_BYTES
 
 
-def decode_ready(line: bytes) -> None:
+def decode_alive(line: bytes) -> str | None:
     """
-    Read whether an executor is ready to run cases.
+    Read what an executor answers to PROBE: None if it can make boxes, else why it cannot.
 
     Raises:
-        SandboxUnavailable: it is not; never the program's fault, nothing of which has run yet.
+        ExecutorLost: it answers something else.
     """
+    said = _document(line)
+    if said.get("alive") is not True or said.keys() != {"alive", "box", "reason"}:
+        raise ExecutorLost("an executor does not say that it is well")
+    return None if said["box"] is True else str(said["reason"])[:500]
+
+
+def decode_ready(line: bytes) -> bool:
+    """
+    Read whether an executor is ready to run cases: whether in a box of this submission's own.
+
+    Raises:
+        SandboxUnavailable: it is not ready; never the program's fault, nothing of which has run yet.
+    """
+    said = _document(line)
+    if said not in ({"ready": True, "box": True}, {"ready": True, "box": False}):
+        reason = str(said.get("setup_failed") or "it does not say why")[:500]
+        raise SandboxUnavailable(f"the executor cannot run cases: {reason}")
+    return bool(said["box"])
+
+
+def decode_idle(line: bytes) -> None:
+    """
+    Read that nothing of a submission is left.
+
+    Raises:
+        ExecutorLost: it says something else.
+    """
+    if _document(line) != {"idle": True}:
+        raise ExecutorLost("an executor does not say that it has put all away")
+
+
+def _document(line: bytes) -> dict[str, Any]:
+    """The object of a line; empty if it is none."""
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
-        said = None
-    if said != {"ready": True}:
-        reason = said.get("setup_failed") if isinstance(said, dict) else None
-        raise SandboxUnavailable(f"the executor cannot run cases: {str(reason or 'it does not say why')[:500]}")
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def decode_answer(line: bytes, limits: Limits) -> RunResult:
@@ -93,6 +137,7 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
             cpu_time_s=_seconds(answer["cpu_time_s"]),
             wall_time_s=_seconds(answer["wall_time_s"]),
             memory_bytes=_integer(answer["memory_bytes"], _MAX_BYTES),
+            starved_s=_seconds(answer["starved_s"]),
         )
     except (ValueError, TypeError, RecursionError) as exc:
         raise ExecutorLost("an executor's answer breaks the protocol") from exc

@@ -397,6 +397,8 @@ def test_every_verdict_and_measure_is_kept(postgres_store: PostgresCaseStore, sq
         cpu_time_s=0.125,
         wall_time_s=0.5,
         memory_bytes=2**40,
+        starved_s=0.25,
+        earlier=RunResult(ending=Ending.CPU_LIMIT, cpu_time_s=2.0, wall_time_s=9.0, starved_s=7.0),
     )
     attempt = postgres_store.begin_attempt(_start())
     _publish(postgres_store, attempt, Outcome(report=_report(*Verdict, run=run)))
@@ -410,6 +412,17 @@ def test_every_verdict_and_measure_is_kept(postgres_store: PostgresCaseStore, sq
     assert (first["exit_code"], first["signal"]) == (None, 9)
     assert (first["stdout"], first["stdout_bytes"]) == (run.stdout[:KEPT_OUTPUT_BYTES], 2 * KEPT_OUTPUT_BYTES)
     assert (first["stderr"], first["stderr_bytes"]) == (b"short", 5)
+    earlier = {"ending": "cpu_limit", "cpu_time_s": 2.0, "wall_time_s": 9.0, "starved_s": 7.0}
+    assert (first["starved_s"], first["earlier"]) == (0.25, earlier)
+
+
+def test_a_case_that_was_run_once_has_no_earlier_run(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    attempt = postgres_store.begin_attempt(_start())
+    _publish(postgres_store, attempt, GRADED)
+    rows = sql.execute("SELECT earlier FROM submitter.case_results WHERE attempt_id = %s", (attempt,))
+    assert [row["earlier"] for row in rows] == [None, None]
 
 
 @pytest.mark.parametrize(

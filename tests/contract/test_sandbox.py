@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from submitter.app import isolate
 from submitter.config import Config
 from submitter.errors import SandboxUnavailable
 from submitter.executors.bubblewrap_executor import BubblewrapLauncher
-from submitter.executors.strict import StrictSandbox
+from submitter.executors.sandbox import ExecutorSandbox
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 from submitter.resources import resource
 from tests.conftest import make_launcher
@@ -32,34 +33,28 @@ LIMITS = Limits(
 ONE_CASE = (CaseInput(()),)
 
 
-def job_for(
-    directory: Path, program: str | bytes, inputs: Sequence[CaseInput] = ONE_CASE, limits: Limits = LIMITS
-) -> Job:
-    directory.chmod(0o755)
-    path = directory / "program.py"
-    path.write_bytes(program if isinstance(program, bytes) else program.encode())
-    path.chmod(0o644)
-    return Job(directory=directory, file_name="program.py", language="python", limits=limits, inputs=tuple(inputs))
+def job_for(program: str | bytes, inputs: Sequence[CaseInput] = ONE_CASE, limits: Limits = LIMITS) -> Job:
+    data = program if isinstance(program, bytes) else program.encode()
+    return Job(program=data, file_name="program.py", language="python", limits=limits, inputs=tuple(inputs))
 
 
 @pytest.fixture
-def run(sandbox: StrictSandbox, tmp_path: Path) -> "Run":
-    return Run(sandbox, tmp_path)
+def run(sandbox: ExecutorSandbox) -> "Run":
+    return Run(sandbox)
 
 
 class Run:
     """Runs a program in the sandbox; calling gives the one result of one case."""
 
-    def __init__(self, sandbox: StrictSandbox, directory: Path) -> None:
+    def __init__(self, sandbox: ExecutorSandbox) -> None:
         self.sandbox = sandbox
-        self.directory = directory
 
     def __call__(self, program: str | bytes, *arguments: str, stdin: bytes = b"", limits: Limits = LIMITS) -> RunResult:
         [result] = self.all(program, [CaseInput(arguments, stdin)], limits)
         return result
 
     def all(self, program: str | bytes, inputs: Sequence[CaseInput], limits: Limits = LIMITS) -> list[RunResult]:
-        return list(self.sandbox.run(job_for(self.directory, program, inputs, limits)))
+        return list(self.sandbox.run(job_for(program, inputs, limits)))
 
 
 # -- what a program gets and gives --------------------------------------------------------------------------------
@@ -293,7 +288,7 @@ def test_files_that_a_case_leaves_are_gone(run: Run) -> None:
         "print([len(os.listdir(place)) for place in places])\n"
     )
     _, looked = run.all(program, [CaseInput(("leave",)), CaseInput(("look",))])
-    assert looked.stdout == b"[0, 1, 0]\n", "but for the working directory itself, in /tmp"
+    assert looked.stdout == b"[0, 0, 0]\n"
 
 
 # -- walls --------------------------------------------------------------------------------------------------------
@@ -319,7 +314,7 @@ def test_a_program_gets_three_descriptors_and_a_small_environment(run: Run) -> N
 def test_there_is_no_network(run: Run) -> None:
     program = (
         "import socket\n"
-        "print([line.split(':')[0].strip() for line in open('/proc/net/dev') if ':' in line])\n"
+        "print([line.split(':')[0].strip() for line in open('/proc/self/net/dev') if ':' in line])\n"
         "for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET, 38):\n"
         "    try: print(socket.socket(family, socket.SOCK_DGRAM))\n"
         "    except OSError as error: print(error.errno)\n"
@@ -391,6 +386,7 @@ def test_inputs_of_other_cases_are_nowhere_to_be_found(run: Run) -> None:
     program = (
         "import os, re, sys\n"
         "own, hits = sys.argv[1].encode(), []\n"
+        "open('/tmp/planted.txt', 'w').write('TOKEN ' + '0' * 32)\n"
         "devices = {'kmsg', 'zero', 'random', 'urandom', 'full', 'tty', 'console', 'ptmx'}\n"
         "mine = (f'/proc/{os.getpid()}/', '/proc/self', '/proc/thread-self')\n"
         "for top in ('/usr/src', '/tmp', '/dev', '/proc'):\n"
@@ -406,11 +402,9 @@ def test_inputs_of_other_cases_are_nowhere_to_be_found(run: Run) -> None:
         "            hits += [path for token in re.findall(rb'TOKEN ([0-9a-f]{32})', data) if token != own]\n"
         "print(hits)\n"
     )
-    (run.directory / "planted.txt").write_text(f"TOKEN {secrets.token_hex(16)}")
-    (run.directory / "planted.txt").chmod(0o644)
     results = run.all(program, [CaseInput((token,), f"TOKEN {token}".encode()) for token in tokens])
-    # What lies in the directory it does find: the search works.
-    found = b"['/usr/src/submitter/planted.txt']\n"
+    # What it has planted itself it does find: the search works.
+    found = b"['/tmp/planted.txt']\n"
     assert [result.stdout for result in results] == [found] * 3, [result.stderr for result in results]
 
 
@@ -465,7 +459,8 @@ def test_memory_that_nobody_has_mapped_is_limited_too(run: Run) -> None:
     """In Docker the kernel may end the executor for it: the case gets its verdict all the same."""
     program = IS_HONEST + (
         "import os\n"
-        "open('/proc/self/oom_score_adj', 'w').write('0')\n"
+        "try: open('/proc/self/oom_score_adj', 'w').write('0')\n"
+        "except OSError: pass\n"
         "while True:\n"
         "    os.write(os.memfd_create('x'), b'x' * (3 << 20))\n"
     )
@@ -490,13 +485,8 @@ def test_memory_that_nobody_has_mapped_is_limited_too(run: Run) -> None:
             Ending.CPU_LIMIT,
             b"",
         ),
-        (
-            "import os\nos.rename('/tmp/home', '/tmp/x'); os.symlink('/etc', '/tmp/home'); print(9)",
-            Ending.EXITED,
-            b"9\n",
-        ),
     ],
-    ids=["without streams", "endless farewell", "deaf to signals", "another home"],
+    ids=["without streams", "endless farewell", "deaf to signals"],
 )
 def test_what_a_program_does_to_itself_hurts_no_other_case(
     run: Run, program: str, ending: Ending, stdout: bytes
@@ -619,17 +609,17 @@ def test_the_filter_s_numbers_are_those_of_the_reviewed_list() -> None:
 # -- the port's own promises --------------------------------------------------------------------------------------
 
 
-def test_results_come_as_cases_finish(sandbox: StrictSandbox, tmp_path: Path) -> None:
+def test_results_come_as_cases_finish(sandbox: ExecutorSandbox) -> None:
     program = "import sys, time\ntime.sleep(float(sys.argv[1]))\nprint(1)"
-    runs = sandbox.run(job_for(tmp_path, program, [CaseInput(("0",)), CaseInput(("2.5",))]))
+    runs = sandbox.run(job_for(program, [CaseInput(("0",)), CaseInput(("2.5",))]))
     next(runs)
     began = time.monotonic()
     next(runs)
     assert time.monotonic() - began > 1.5
 
 
-def test_closing_early_ends_the_run(sandbox: StrictSandbox, tmp_path: Path) -> None:
-    runs = sandbox.run(job_for(tmp_path, "import sys, time\ntime.sleep(60)", [CaseInput(())] * 20))
+def test_closing_early_ends_the_run(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
+    runs = sandbox.run(job_for("import sys, time\ntime.sleep(60)", [CaseInput(())] * 20))
     threading.Timer(0.5, sandbox.close).start()
     began = time.monotonic()
     with pytest.raises(SandboxUnavailable):
@@ -637,19 +627,19 @@ def test_closing_early_ends_the_run(sandbox: StrictSandbox, tmp_path: Path) -> N
     assert time.monotonic() - began < LIMITS.wall_time_s
 
 
-def test_a_closed_sandbox_refuses_new_runs(sandbox: StrictSandbox, tmp_path: Path) -> None:
+def test_a_closed_sandbox_refuses_new_runs(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
     sandbox.close()
     with pytest.raises(SandboxUnavailable, match="closed"):
-        next(sandbox.run(job_for(tmp_path, "pass")))
+        next(sandbox.run(job_for("pass")))
 
 
-def test_runs_at_once_do_not_disturb_each_other(sandbox: StrictSandbox, tmp_path: Path) -> None:
+def test_runs_at_once_do_not_disturb_each_other(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
     outputs: dict[int, bytes] = {}
 
     def one(number: int) -> None:
         directory = tmp_path / str(number)
         directory.mkdir()
-        [result] = sandbox.run(job_for(directory, f"print({number} * 111)"))
+        [result] = sandbox.run(job_for(f"print({number} * 111)"))
         outputs[number] = result.stdout
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(1, 5)]
@@ -682,12 +672,13 @@ def _interpreters() -> list[str]:
     return sorted(chosen.values())
 
 
+@pytest.mark.parametrize("level", ["box", "strict"])
 @pytest.mark.parametrize("python", _interpreters())
-def test_the_executor_runs_on_every_python_from_3_9(python: str, tmp_path: Path) -> None:
-    sandbox = StrictSandbox(BubblewrapLauncher(python))
+def test_the_executor_runs_on_every_python_from_3_9(python: str, level: str) -> None:
+    sandbox = isolate(BubblewrapLauncher(python), level, 1)
     try:
         program = "import sys\nprint(sys.version_info[:2], sys.argv[1])"
-        good, bad = sandbox.run(job_for(tmp_path, program, [CaseInput(("3",)), CaseInput(())]))
+        good, bad = sandbox.run(job_for(program, [CaseInput(("3",)), CaseInput(())]))
     finally:
         sandbox.close()
     assert good.stdout.endswith(b") 3\n")

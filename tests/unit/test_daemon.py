@@ -140,7 +140,7 @@ class House:
     def _run_program(self, job: Job, case_input: CaseInput) -> RunResult:
         if self.answer is not None:
             return self.answer(job, case_input)
-        stdout = (job.directory / job.file_name).read_bytes()
+        stdout = job.program
         return RunResult(ending=Ending.EXITED, exit_code=0, stdout=stdout)
 
     def _end_runs(self) -> None:
@@ -478,7 +478,7 @@ def test_message_of_an_older_upload_comes_again_at_once_and_grades_the_newest(ma
     programs: list[bytes] = []
 
     def answer(job: Job, case_input: CaseInput) -> RunResult:
-        programs.append((job.directory / job.file_name).read_bytes())
+        programs.append(job.program)
         return gate(job, case_input)
 
     house = make_house(answer=answer)

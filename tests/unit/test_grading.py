@@ -69,17 +69,17 @@ def test_job_carries_what_the_executor_needs_and_no_expected_output(tmp_path: Pa
     Grader(sandbox, tmp_path).grade(assignment(limits=limits), b"program", NAME)
     inputs = (CaseInput(("2",)), CaseInput(("two\nlines",)), CaseInput(("hidden-input",)))
     assert sandbox.jobs == [
-        Job(directory=tmp_path / NAME, file_name=f"{NAME}.py", language="python", limits=limits, inputs=inputs)
+        Job(program=b"program", file_name=f"{NAME}.py", language="python", limits=limits, inputs=inputs)
     ]
 
 
-def test_program_finds_no_expected_output_and_no_grade_input_in_its_directory(tmp_path: Path) -> None:
-    """The directory is bound into the sandbox: what lies in it, a submission reads."""
+def test_work_directory_holds_no_expected_output_and_no_grade_input_while_the_program_runs(tmp_path: Path) -> None:
+    """No executor sees it, but whoever looks into it for a stuck submission should find what a student may know."""
     seen: list[dict[str, bytes]] = []
     outputs = prints(b"4", b"x", b"y")
 
     def look_around(job: Job, case: CaseInput) -> RunResult:
-        seen.append({str(path.relative_to(job.directory)): path.read_bytes() for path in job.directory.rglob("*")})
+        seen.append({path.name: path.read_bytes() for path in (tmp_path / NAME).iterdir()})
         return outputs(job, case)
 
     Grader(FakeSandbox(look_around), tmp_path).grade(assignment(), b"program", NAME)
@@ -132,7 +132,7 @@ def test_program_reaches_the_executor_byte_for_byte(tmp_path: Path, program: byt
     seen: list[bytes] = []
 
     def look(job: Job, _: CaseInput) -> RunResult:
-        seen.append((job.directory / job.file_name).read_bytes())
+        seen.append(job.program)
         return RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"4")
 
     Grader(FakeSandbox(look), tmp_path).grade(assignment(CASES[0]), program, NAME)

@@ -12,7 +12,19 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"", "errors", "model"}),  # "" is submitter/__init__.py, with the version
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir"}),
-    frozenset({"grading", "lease", "trigger", "folders", "upload", "migrations", "executors.wire", "executors.link"}),
+    frozenset(
+        {
+            "grading",
+            "lease",
+            "trigger",
+            "folders",
+            "upload",
+            "migrations",
+            "executors.wire",
+            "executors.link",
+            "executors.turns",
+        }
+    ),
     frozenset({"adapters.aws"}),
     frozenset(
         {
@@ -20,7 +32,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.s3",
             "adapters.postgres",
             "adapters.memory",
-            "executors.strict",
+            "executors.pool",
+            "containment",
+            "executors.sandbox",
             "executors.docker_executor",
             "executors.bubblewrap_executor",
             "processing",

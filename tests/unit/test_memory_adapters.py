@@ -127,7 +127,7 @@ def echo(_: Job, case_input: CaseInput) -> RunResult:
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     inputs = (CaseInput(("a",)), CaseInput(("b",)))
-    return Job(directory=tmp_path, file_name="p.py", language="python", limits=Limits(), inputs=inputs)
+    return Job(program=b"", file_name="p.py", language="python", limits=Limits(), inputs=inputs)
 
 
 def test_sandbox_answers_for_each_input_in_order(job: Job) -> None:

@@ -112,7 +112,7 @@ class World:
         self.journal.calls.clear()
 
     def _run(self, job: Job, _: CaseInput) -> RunResult:
-        program = (job.directory / job.file_name).read_bytes()
+        program = job.program
         if program in self.started:
             self.started[program].set()
             assert self.may_end[program].wait(20)

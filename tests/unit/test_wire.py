@@ -3,7 +3,6 @@
 import base64
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,9 @@ from hypothesis import strategies as st
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.wire import (
     STDERR_BYTES,
+    decode_alive,
     decode_answer,
+    decode_idle,
     decode_ready,
     encode_input,
     encode_request,
@@ -41,6 +42,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "cpu_time_s": 0.011,
         "wall_time_s": 0.013,
         "memory_bytes": 9437184,
+        "starved_s": 0.0,
     } | changes
     return {name: value for name, value in document.items() if value is not ...}
 
@@ -50,7 +52,7 @@ def decode(document: object, limits: Limits = LIMITS) -> RunResult:
 
 
 def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
-    return Job(directory=Path("/nowhere/at/all"), file_name="x.py", language="python", limits=limits, inputs=inputs)
+    return Job(program=b"print(1)", file_name="x.py", language="python", limits=limits, inputs=inputs)
 
 
 # -- requests -----------------------------------------------------------------------------------------------------
@@ -58,11 +60,11 @@ def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
 
 def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
     limits = Limits(cpu_time_s=1.5, wall_time_s=3.0, memory_bytes=64 * MIB, output_bytes=10, file_bytes=20, processes=4)
-    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a"), limits=limits), 2)
+    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a"), limits=limits), "fork")
     assert request.count(b"\n") == 1
     assert request.endswith(b"\n")
     assert json.loads(request) == {
-        "schema": 2,
+        "schema": 3,
         "file_name": "x.py",
         "language": "python",
         "limits": {
@@ -73,7 +75,8 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
             "file_bytes": 20,
             "processes": 4,
         },
-        "inputs": 2,
+        "program": base64_of(b"print(1)"),
+        "start": "fork",
     }
 
 
@@ -85,10 +88,6 @@ def test_an_input_is_one_line_of_its_own() -> None:
     assert json.loads(line) == {"arguments": [base64_of(b"3"), ""], "stdin": base64_of(b"a\nb\0\xff")}
 
 
-def test_request_names_no_directory_of_the_host() -> None:
-    assert b"nowhere" not in encode_request(job(CaseInput(())), 1)
-
-
 @pytest.mark.parametrize("mode", InputMode)
 @pytest.mark.parametrize("kind", CaseKind)
 def test_expected_output_is_in_nothing_that_is_sent(mode: InputMode, kind: CaseKind) -> None:
@@ -97,7 +96,7 @@ def test_expected_output_is_in_nothing_that_is_sent(mode: InputMode, kind: CaseK
     sent = json.loads(encode_input(case))
     decoded = b" ".join(base64.b64decode(data) for data in [*sent["arguments"], sent["stdin"]])
     assert b"input" in decoded
-    assert b"expected" not in encode_request(job(case), 1)
+    assert b"expected" not in encode_request(job(case), "fork")
     assert b"expected" not in decoded
 
 
@@ -277,8 +276,9 @@ def test_longest_honest_answer_fits_the_bound(output_bytes: int) -> None:
 # -- ready ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_executor_that_says_so_is_ready() -> None:
-    decode_ready(b'{"ready": true}')
+@pytest.mark.parametrize("has_box", [True, False])
+def test_an_executor_that_says_so_is_ready(has_box: bool) -> None:
+    assert decode_ready(json.dumps({"ready": True, "box": has_box}).encode()) is has_box
 
 
 @pytest.mark.parametrize(
@@ -286,6 +286,7 @@ def test_an_executor_that_says_so_is_ready() -> None:
     [
         (b'{"setup_failed": "no such image"}', "no such image"),
         (b'{"ready": 1.5}', "does not say why"),
+        (b'{"ready": true}', "does not say why"),
         (b"[" * 10_000, "does not say why"),
         (b"", "does not say why"),
         (b"\xff", "does not say why"),
@@ -297,3 +298,23 @@ def test_whatever_else_it_says_is_our_fault(line: bytes, told: str) -> None:
     with pytest.raises(SandboxUnavailable, match=told) as caught:
         decode_ready(line)
     assert not isinstance(caught.value, ExecutorLost)
+
+
+# -- alive and idle -----------------------------------------------------------------------------------------------
+
+
+def test_an_executor_that_is_well_says_whether_it_makes_boxes() -> None:
+    assert decode_alive(b'{"alive": true, "box": true, "reason": null}') is None
+    assert decode_alive(b'{"alive": true, "box": false, "reason": "refused"}') == "refused"
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"alive": false, "box": true, "reason": null}', b'{"alive": 1}'])
+def test_an_executor_that_is_not_well_is_lost(line: bytes) -> None:
+    with pytest.raises(ExecutorLost):
+        decode_alive(line)
+
+
+def test_an_executor_that_has_put_all_away_says_so_and_nothing_else() -> None:
+    decode_idle(b'{"idle": true}')
+    with pytest.raises(ExecutorLost):
+        decode_idle(b'{"idle": true, "but": 1}')

@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
-from submitter.executors.strict import StrictSandbox
-from submitter.model import CaseInput, Ending, Job, Limits
+from submitter.executors.link import Room
+from submitter.executors.pool import FreshExecutors
+from submitter.executors.sandbox import ExecutorSandbox
+from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
-READY = b'{"ready": true}'
+READY = b'{"ready": true, "box": true}'
+IDLE = b'{"idle": true}'
 
 
 def answer(text: str) -> bytes:
     document = {"ending": "exited", "exit_code": 0, "signal": None, "stdout": text, "stderr": ""}
-    return json.dumps(document | {"cpu_time_s": 0.1, "wall_time_s": 0.1, "memory_bytes": 1}).encode()
+    return json.dumps(document | {"cpu_time_s": 0.1, "wall_time_s": 0.1, "memory_bytes": 1, "starved_s": 0.0}).encode()
 
 
 class ScriptedExecutor:
@@ -35,7 +38,11 @@ class ScriptedExecutor:
             if isinstance(self.ready, Exception):
                 raise self.ready
             return self.ready
-        return self.play(json.loads(self.lines[-1])["arguments"][0])
+        said = json.loads(self.lines[-1])
+        return IDLE if said == {"done": True} else self.play(said["arguments"][0])
+
+    def make_room(self, room: Room) -> None:
+        pass
 
     def close(self) -> None:
         self.is_closed = True
@@ -49,7 +56,7 @@ class ScriptedLauncher:
         self.ready = ready
         self.started: list[ScriptedExecutor] = []
 
-    def start(self, directory: str, memory_bytes: int, processes: int, file_bytes: int) -> ScriptedExecutor:
+    def start(self, room: Room) -> ScriptedExecutor:
         executor = ScriptedExecutor(self.play, next(self.ready) if self.ready else READY)
         self.started.append(executor)
         return executor
@@ -60,7 +67,11 @@ class ScriptedLauncher:
 
 def job() -> Job:
     inputs = tuple(CaseInput((text,)) for text in "abc")
-    return Job(directory=Path("/x"), file_name="x.py", language="python", limits=Limits(), inputs=inputs)
+    return Job(program=b"", file_name="x.py", language="python", limits=Limits(), inputs=inputs)
+
+
+def sandbox_of(launcher: ScriptedLauncher) -> ExecutorSandbox:
+    return ExecutorSandbox(FreshExecutors(launcher), "exec")
 
 
 def losing(times: dict[str, int], error: ExecutorLost) -> Callable[[str], bytes]:
@@ -80,10 +91,10 @@ A, B, C = "YQ==", "Yg==", "Yw=="
 
 def test_an_executor_lost_once_is_replaced_and_its_case_run_again() -> None:
     launcher = ScriptedLauncher(losing({B: 1}, ExecutorLost("gone")))
-    results = list(StrictSandbox(launcher).run(job()))
+    results = list(sandbox_of(launcher).run(job()))
     assert [result.stdout for result in results] == [b"a", b"b", b"c"]
     assert len(launcher.started) == 2
-    assert [json.loads(line)["arguments"] for line in launcher.started[1].lines[1:]] == [[B], [C]]
+    assert [json.loads(line)["arguments"] for line in launcher.started[1].lines[1:-1]] == [[B], [C]]
     assert all(executor.is_closed for executor in launcher.started)
 
 
@@ -95,14 +106,14 @@ def test_a_case_that_loses_two_executors_gets_its_verdict_and_the_next_run_on(
 ) -> None:
     """Otherwise a program could have itself graded for ever."""
     launcher = ScriptedLauncher(losing({B: 99}, ExecutorLost("gone", out_of_memory=out_of_memory)))
-    results = list(StrictSandbox(launcher).run(job()))
+    results = list(sandbox_of(launcher).run(job()))
     assert [result.ending for result in results] == [Ending.EXITED, ending, Ending.EXITED]
     assert len(launcher.started) == 3
 
 
 def test_losses_in_different_cases_are_nobody_s_doing() -> None:
     launcher = ScriptedLauncher(losing({A: 1, B: 1, C: 1}, ExecutorLost("gone")))
-    results = list(StrictSandbox(launcher).run(job()))
+    results = list(sandbox_of(launcher).run(job()))
     assert [result.stdout for result in results] == [b"a", b"b", b"c"]
 
 
@@ -112,7 +123,7 @@ def test_losses_in_different_cases_are_nobody_s_doing() -> None:
 def test_an_executor_that_never_got_ready_is_our_fault_however_often(ready: bytes | Exception) -> None:
     launcher = ScriptedLauncher(answer, iter([ready] * 9))
     with pytest.raises(SandboxUnavailable) as caught:
-        list(StrictSandbox(launcher).run(job()))
+        list(sandbox_of(launcher).run(job()))
     assert not isinstance(caught.value, ExecutorLost)
     assert len(launcher.started) == 1
 
@@ -121,7 +132,7 @@ def test_an_executor_that_does_not_get_ready_after_a_loss_is_our_fault_too() -> 
     """The engine was killed in the middle of a case, say, and is not back yet."""
     readiness: list[bytes | Exception] = [READY, ExecutorLost("ended")]
     launcher = ScriptedLauncher(losing({B: 1}, ExecutorLost("gone")), iter(readiness))
-    runs = StrictSandbox(launcher).run(job())
+    runs = sandbox_of(launcher).run(job())
     assert next(runs).stdout == b"a"
     with pytest.raises(SandboxUnavailable):
         next(runs)
@@ -132,6 +143,51 @@ def test_closing_while_a_case_runs_blames_nobody() -> None:
         sandbox.close()
         raise ExecutorLost("closed")
 
-    sandbox = StrictSandbox(ScriptedLauncher(closes))
+    sandbox = sandbox_of(ScriptedLauncher(closes))
     with pytest.raises(SandboxUnavailable, match="process is ending"):
         list(sandbox.run(job()))
+
+
+# -- a machine that is short of processors ------------------------------------------------------------------------
+
+
+def run_of(ending: str, starved_s: float, cpu_time_s: float = 2.0, wall_time_s: float = 4.0) -> bytes:
+    document = {"ending": ending, "exit_code": None, "signal": None, "stdout": "", "stderr": "", "memory_bytes": 1}
+    if ending == "exited":
+        document["exit_code"] = 0
+    times = {"cpu_time_s": cpu_time_s, "wall_time_s": wall_time_s, "starved_s": starved_s}
+    return json.dumps(document | times).encode()
+
+
+def results_of(*runs: bytes) -> list[RunResult]:
+    """Of one case, whose runs go so, one after the other."""
+    remaining = iter(runs)
+    sandbox = sandbox_of(ScriptedLauncher(lambda _: next(remaining)))
+    one_case = replace(job(), inputs=(CaseInput(("a",)),))
+    results = list(sandbox.run(one_case))
+    assert list(remaining) == [], "every run was wanted"
+    return results
+
+
+@pytest.mark.parametrize("limit", ["cpu_limit", "wall_limit"])
+def test_a_case_that_was_starved_and_too_slow_is_run_once_more_and_that_counts(limit: str) -> None:
+    [result] = results_of(run_of(limit, starved_s=3.0), run_of("exited", starved_s=0.0, cpu_time_s=1.0))
+    assert (result.ending, result.cpu_time_s) == (Ending.EXITED, 1.0)
+    assert result.earlier is not None
+    assert (str(result.earlier.ending), result.earlier.starved_s) == (limit, 3.0)
+
+
+def test_a_case_that_is_too_slow_alone_too_is_not_run_a_third_time() -> None:
+    [result] = results_of(run_of("cpu_limit", starved_s=3.0), run_of("cpu_limit", starved_s=3.0))
+    assert result.ending is Ending.CPU_LIMIT
+    assert result.earlier is not None
+
+
+@pytest.mark.parametrize(
+    "run",
+    [run_of("cpu_limit", starved_s=0.1), run_of("exited", starved_s=3.0), run_of("memory_limit", starved_s=3.0)],
+    ids=["slow without being starved", "starved but in time", "another limit"],
+)
+def test_all_other_cases_are_run_once(run: bytes) -> None:
+    [result] = results_of(run)
+    assert result.earlier is None

@@ -1,0 +1,192 @@
+"""
+The Sandbox port over executors: one submission at a time through each, whoever lends them and however they start.
+
+The three levels of isolation differ in who lends and how a case starts:
+`strict` starts an executor for every submission and an interpreter for every
+case; `container` and `box` take warm executors from a pool, and fork.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Generator
+from typing import Literal, Protocol
+
+import structlog
+
+from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.executors.link import Executor, Room
+from submitter.executors.turns import Turns
+from submitter.executors.wire import (
+    DONE,
+    decode_answer,
+    decode_idle,
+    decode_ready,
+    encode_input,
+    encode_request,
+    max_answer_bytes,
+)
+from submitter.model import CaseInput, Ending, Job, RunResult
+
+READY_TIMEOUT_S = 60.0  # until an executor is ready; of these, compiling the program may take 20
+ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
+WALL_STRETCH = 4  # the executor's: of its limit, what a case may take on a machine that is short of processors
+MAX_LINE_BYTES = 8192  # of any line but an answer
+INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
+SIGKILL = 9
+# A limit of time that was passed while the program waited for a processor for more than this share of the time says
+# little of it: caches and cores that are shared make the same work take more processor time, too.
+STARVED_SHARE = 0.25
+
+Start = Literal["fork", "exec"]
+
+log = structlog.get_logger()
+
+
+class Lender(Protocol):
+    """Where executors come from."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        ...
+
+    def lend(self, room: Room) -> Executor:
+        """
+        An executor that nobody else has, with that much room.
+
+        Raises:
+            SandboxUnavailable: there is none, and none can be started; or `close` was called.
+        """
+        ...
+
+    def give_back(self, executor: Executor, *, clean: bool) -> None:
+        """Done with it. `clean`: it has answered everything, and nothing happened that could have hurt it."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what dead processes of ours left on this host, sparing live neighbours'; returns how many."""
+        ...
+
+    def close(self) -> None:
+        """End all executors, lent ones too, and lend no more. A second call does nothing."""
+        ...
+
+
+class ExecutorSandbox:
+    """
+    The Sandbox port over any Lender.
+
+    An executor that was ready and is lost in the middle of a case is replaced, and the case is run once more. Lost
+    again in the same case, it is the program's doing, since no fault of ours waits for a case: it gets a verdict, and
+    the cases after it a fresh executor. So no program can have itself graded for ever. Until an executor is ready,
+    nothing of the program has run, and whatever goes wrong is ours.
+
+    A case that passes a limit of time while the machine was short of processors is run once more, with no other case
+    beside it in this process, and that run counts.
+    """
+
+    def __init__(self, lender: Lender, start: Start) -> None:
+        self._lender = lender
+        self._start = start
+        self._turns = Turns()
+        self._closed = threading.Event()
+
+    @property
+    def name(self) -> str:
+        return self._lender.name
+
+    def run(self, job: Job) -> Generator[RunResult, None, None]:
+        done, losses = 0, 0
+        while done < len(job.inputs):
+            try:
+                for result in self._run_in_one_executor(job, job.inputs[done:]):
+                    yield result
+                    done, losses = done + 1, 0
+            except ExecutorLost as exc:
+                self._refuse_if_closed()
+                losses += 1
+                log.warning("executor_lost", reason=str(exc), case=done + 1, times=losses)
+                if losses == 2:
+                    yield _blame(exc)
+                    done, losses = done + 1, 0
+
+    def _run_in_one_executor(self, job: Job, inputs: tuple[CaseInput, ...]) -> Generator[RunResult, None, None]:
+        """Results of the first of the inputs, or of all; where there are no boxes, an executor serves one case."""
+        executor = self._lend(job)
+        clean = False
+        try:
+            try:
+                executor.send(encode_request(job, self._start), READY_TIMEOUT_S)
+                has_box = decode_ready(executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
+            except ExecutorLost as exc:
+                raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
+            out_of_memory = False
+            for case in inputs if has_box else inputs[:1]:
+                result = self._run_fairly(executor, job, case)
+                out_of_memory |= result.ending is Ending.MEMORY_LIMIT
+                yield result
+            clean = has_box and not out_of_memory and _has_put_all_away(executor)
+        finally:
+            self._lender.give_back(executor, clean=clean)
+
+    def _run_fairly(self, executor: Executor, job: Job, case: CaseInput) -> RunResult:
+        with self._turns.among_others():
+            result = _exchange(executor, job, case)
+        starved = result.starved_s > STARVED_SHARE * result.wall_time_s
+        if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT} or not starved:
+            return result
+        with self._turns.alone():
+            again = _exchange(executor, job, case)
+        log.info(
+            "case_run_again",
+            ending=str(result.ending),
+            starved_s=round(result.starved_s, 3),
+            cpu_time_s=round(result.cpu_time_s, 3),
+            ending_alone=str(again.ending),
+            cpu_time_alone_s=round(again.cpu_time_s, 3),
+        )
+        return dataclasses.replace(again, earlier=result)
+
+    def _lend(self, job: Job) -> Executor:
+        self._refuse_if_closed()
+        limits = job.limits
+        largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
+        return self._lender.lend(
+            Room(limits.memory_bytes + INPUT_COPIES * largest, limits.processes, limits.file_bytes)
+        )
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed.is_set():
+            raise SandboxUnavailable("the sandbox is closed: this process is ending")
+
+    def sweep(self) -> int:
+        """Remove executors that dead processes of ours left on this host; returns how many."""
+        return self._lender.sweep()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._lender.close()
+
+
+def _exchange(executor: Executor, job: Job, case: CaseInput) -> RunResult:
+    limits = job.limits
+    executor.send(encode_input(case), ANSWER_SLACK_S)
+    line = executor.read_line(max_answer_bytes(limits), WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S)
+    return decode_answer(line, limits)
+
+
+def _has_put_all_away(executor: Executor) -> bool:
+    """Whether it says so. If it does not, it has yet answered for every case: only it is lost, and no verdict."""
+    try:
+        executor.send(DONE, ANSWER_SLACK_S)
+        decode_idle(executor.read_line(MAX_LINE_BYTES, ANSWER_SLACK_S))
+    except ExecutorLost as exc:
+        log.warning("executor_lost", reason=str(exc), case=None, times=1)
+        return False
+    return True
+
+
+def _blame(exc: ExecutorLost) -> RunResult:
+    """The result of a case in which executors are lost: nothing that it printed or used can be known."""
+    ending = Ending.MEMORY_LIMIT if exc.out_of_memory else Ending.SIGNALED
+    return RunResult(ending=ending, signal=SIGKILL, stderr=b"the program broke the sandbox and was ended\n")

@@ -1,0 +1,291 @@
+"""Who gets which executor, and which are replaced: with executors that a test scripts."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.executors import pool as pool_module
+from submitter.executors.link import Room
+from submitter.executors.pool import STANDARD_ROOM, ExecutorPool, FreshExecutors
+
+WITH_BOXES = b'{"alive": true, "box": true, "reason": null}'
+WITHOUT_BOXES = b'{"alive": true, "box": false, "reason": "refused"}'
+WAIT_S = 10.0  # for what another thread does at once
+
+
+class ScriptedExecutor:
+    def __init__(self, room: Room, alive: bytes) -> None:
+        self.room = room
+        self.alive: bytes | ExecutorLost = alive
+        self.is_closed = False
+        self.probes = 0
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        pass
+
+    def read_line(self, most: int, timeout_s: float) -> bytes:
+        self.probes += 1
+        if isinstance(self.alive, ExecutorLost):
+            raise self.alive
+        return self.alive
+
+    def make_room(self, room: Room) -> None:
+        self.room = room
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ScriptedLauncher:
+    name = "scripted"
+
+    def __init__(self, alive: bytes = WITH_BOXES) -> None:
+        self.alive = alive
+        self.started: list[ScriptedExecutor] = []
+        self.refusals = 0  # how many starts are refused yet
+        self.starts = 0
+        self.swept = 0
+
+    def start(self, room: Room) -> ScriptedExecutor:
+        self.starts += 1
+        if self.refusals > 0:
+            self.refusals -= 1
+            raise SandboxUnavailable("the engine is away")
+        executor = ScriptedExecutor(room, self.alive)
+        self.started.append(executor)
+        return executor
+
+    def sweep(self) -> int:
+        self.swept += 1
+        return 0
+
+    @property
+    def alive_ones(self) -> list[ScriptedExecutor]:
+        return [executor for executor in self.started if not executor.is_closed]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def launcher() -> ScriptedLauncher:
+    return ScriptedLauncher()
+
+
+@pytest.fixture
+def pool(launcher: ScriptedLauncher) -> Iterator[ExecutorPool]:
+    pool = ExecutorPool(launcher, size=2, serves=3)
+    yield pool
+    pool.close()
+
+
+def test_as_many_as_were_asked_for_are_kept_warm(pool: ExecutorPool, launcher: ScriptedLauncher) -> None:
+    wait_until(lambda: len(launcher.started) == 2)
+    time.sleep(0.05)
+    assert len(launcher.started) == 2
+
+
+def test_an_executor_is_lent_to_one_at_a_time(pool: ExecutorPool, launcher: ScriptedLauncher) -> None:
+    lent = [pool.lend(STANDARD_ROOM) for _ in range(5)]
+    assert len(set(map(id, lent))) == 5, "when all are lent, more are started"
+    for executor in lent:
+        pool.give_back(executor, clean=True)
+
+
+def test_an_executor_that_comes_back_clean_is_lent_again(launcher: ScriptedLauncher) -> None:
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    first = pool.lend(STANDARD_ROOM)
+    pool.give_back(first, clean=True)
+    second = pool.lend(STANDARD_ROOM)
+    assert second is first
+    pool.close()
+
+
+def test_an_executor_is_replaced_after_so_many_submissions(launcher: ScriptedLauncher) -> None:
+    """An address layout and a hash seed that were learned are soon worth nothing."""
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    lent: list[object] = []
+    for _ in range(7):
+        executor = pool.lend(STANDARD_ROOM)
+        lent.append(executor)
+        pool.give_back(executor, clean=True)
+    started: list[object] = [*launcher.started]
+    assert [started.index(executor) for executor in lent] == [0, 0, 0, 1, 1, 1, 2]
+    assert [executor.is_closed for executor in launcher.started[:2]] == [True, True]
+    pool.close()
+
+
+def test_an_executor_is_replaced_when_it_is_old(launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "MAX_AGE_S", 0.0)
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    first = pool.lend(STANDARD_ROOM)
+    pool.give_back(first, clean=True)
+    assert launcher.started[0].is_closed
+    pool.close()
+
+
+def test_an_executor_that_does_not_come_back_clean_is_replaced(pool: ExecutorPool, launcher: ScriptedLauncher) -> None:
+    first = pool.lend(STANDARD_ROOM)
+    pool.give_back(first, clean=False)
+    assert launcher.started[0].is_closed
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+
+
+def test_executors_for_one_submission_are_replaced_while_they_are_lent(launcher: ScriptedLauncher) -> None:
+    """The level `container`: the next submission should find one that has started."""
+    pool = ExecutorPool(launcher, size=1, serves=1)
+    executor = pool.lend(STANDARD_ROOM)
+    wait_until(lambda: len(launcher.started) == 2)
+    pool.give_back(executor, clean=True)
+    assert launcher.started[0].is_closed
+    pool.close()
+
+
+def test_an_executor_gets_the_room_of_its_submission(pool: ExecutorPool, launcher: ScriptedLauncher) -> None:
+    room = Room(memory_bytes=64 << 20, processes=8, file_bytes=1 << 20)
+    pool.give_back(pool.lend(room), clean=True)
+    assert room in [executor.room for executor in launcher.started]
+
+
+def test_a_submission_that_needs_more_processes_than_usual_gets_its_own(
+    pool: ExecutorPool, launcher: ScriptedLauncher
+) -> None:
+    """How many there may be is fixed when a container is made."""
+    room = Room(memory_bytes=64 << 20, processes=STANDARD_ROOM.processes + 1, file_bytes=1 << 20)
+    executor = pool.lend(room)
+    assert executor is launcher.started[-1]
+    assert launcher.started[-1].room == room
+    pool.give_back(executor, clean=False)
+
+
+def test_a_sick_executor_is_not_lent(
+    pool: ExecutorPool, launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(lambda: len(launcher.started) == 2)
+    monkeypatch.setattr(pool_module, "PROBE_EVERY_S", 0.0)
+    for executor in launcher.started[:2]:
+        executor.alive = ExecutorLost("it hangs")
+    lent = pool.lend(STANDARD_ROOM)
+    assert lent not in launcher.started[:2]
+    assert all(executor.is_closed for executor in launcher.started[:2])
+    pool.give_back(lent, clean=True)
+
+
+def test_an_executor_that_waits_is_asked_from_time_to_time(
+    launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "PROBE_EVERY_S", 0.05)
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    wait_until(lambda: bool(launcher.started))
+    launcher.started[0].alive = ExecutorLost("it hangs")
+    wait_until(lambda: launcher.started[0].is_closed and len(launcher.alive_ones) == 1)
+    pool.close()
+
+
+def test_while_none_can_be_started_ahead_it_is_tried_again_and_again(
+    launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "LONGEST_REFILL_DELAY_S", 0.02)
+    launcher.refusals = 4
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    wait_until(lambda: len(launcher.started) == 1)
+    assert launcher.starts == 5
+    pool.close()
+
+
+def test_when_none_can_be_started_at_all_the_submission_is_told(launcher: ScriptedLauncher) -> None:
+    launcher.refusals = 1000
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    with pytest.raises(SandboxUnavailable, match="engine is away"):
+        pool.lend(STANDARD_ROOM)
+    assert launcher.starts < 10, "the keeper must not try without pause"
+    pool.close()
+
+
+def test_without_boxes_no_executor_is_lent_twice() -> None:
+    """Cases leave more behind there than can be cleaned up with certainty."""
+    launcher = ScriptedLauncher(WITHOUT_BOXES)
+    pool = ExecutorPool(launcher, size=1, serves=100)
+    first = pool.lend(STANDARD_ROOM)
+    pool.give_back(first, clean=True)
+    assert launcher.started[0].is_closed
+    pool.close()
+
+
+def test_without_boxes_an_executor_has_the_files_room_it_was_started_with() -> None:
+    launcher = ScriptedLauncher(WITHOUT_BOXES)
+    pool = ExecutorPool(launcher, size=1, serves=100)
+    wait_until(lambda: bool(launcher.started))
+    room = Room(STANDARD_ROOM.memory_bytes, STANDARD_ROOM.processes, file_bytes=4096)
+    executor = pool.lend(room)
+    assert executor in [one for one in launcher.started if one.room == room]
+    pool.give_back(executor, clean=True)
+    pool.close()
+
+
+def test_closing_ends_all_and_refuses_more(pool: ExecutorPool, launcher: ScriptedLauncher) -> None:
+    pool.lend(STANDARD_ROOM)
+    pool.close()
+    assert launcher.alive_ones == []
+    with pytest.raises(SandboxUnavailable, match="process is ending"):
+        pool.lend(STANDARD_ROOM)
+    pool.close()
+
+
+def test_closing_wakes_who_waits_for_an_executor(launcher: ScriptedLauncher) -> None:
+    starting, go_on = threading.Event(), threading.Event()
+    start = launcher.start
+
+    def slow_start(room: Room) -> ScriptedExecutor:
+        starting.set()
+        go_on.wait(WAIT_S)
+        return start(room)
+
+    launcher.start = slow_start  # type: ignore[method-assign]
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    assert starting.wait(WAIT_S)
+    errors: list[Exception] = []
+
+    def lend() -> None:
+        try:
+            pool.lend(STANDARD_ROOM)
+        except SandboxUnavailable as exc:
+            errors.append(exc)
+
+    thread = threading.Thread(target=lend)
+    thread.start()
+    closing = threading.Thread(target=pool.close)
+    closing.start()
+    thread.join(WAIT_S)
+    assert len(errors) == 1
+    go_on.set()
+    closing.join(WAIT_S)
+    wait_until(lambda: launcher.alive_ones == [])
+
+
+def test_the_host_is_swept_on_a_timer(launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "SWEEP_EVERY_S", 0.05)
+    monkeypatch.setattr(pool_module, "PROBE_EVERY_S", 0.05)
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    wait_until(lambda: launcher.swept >= 2)
+    pool.close()
+
+
+def test_a_fresh_executor_is_for_one_submission(launcher: ScriptedLauncher) -> None:
+    lender = FreshExecutors(launcher)
+    executor = lender.lend(STANDARD_ROOM)
+    lender.give_back(executor, clean=True)
+    assert launcher.started[0].is_closed
+    lender.lend(STANDARD_ROOM)
+    lender.close()
+    assert launcher.alive_ones == []
+    with pytest.raises(SandboxUnavailable, match="process is ending"):
+        lender.lend(STANDARD_ROOM)
+    assert launcher.alive_ones == []
