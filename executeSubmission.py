@@ -57,6 +57,7 @@ import sys
 
 # What a program finds in sys.modules at its first line; so nothing may be imported above this but the future.
 FRESH_MODULES = tuple(name for name in sys.modules if name != "__future__")
+FRESH_IMPORTERS = {key: value for key, value in sys.path_importer_cache.items() if key != sys.path[0]}
 
 import _socket
 import _weakref
@@ -75,7 +76,7 @@ if not TYPE_CHECKING:
     import _signal
 else:
     import signal as _signal
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any, NoReturn, Optional, Union
 
     Limits = dict[str, Any]  # a request's limits; see above
@@ -83,7 +84,6 @@ else:
     Input = tuple[int, int]  # descriptors of a case's arguments (each ended by NUL) and of its standard input
     Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
     Account = list[Any]  # of a case's processes: the main one's wait status or None, processor seconds, peak bytes
-    RunAsMain = Callable[[str, list[str]], NoReturn]  # a program's path, and its sys.argv
     Step = tuple[int, int, int, int]  # of the filter: code, steps to jump over if true, if false, operand
 
 SCHEMA = 3
@@ -108,6 +108,9 @@ DEFAULT_LIMITS = {
     "processes": 32,
 }
 STREAMS = ("stdout", "stderr")
+INTERRUPTED = 130  # stands for the end by SIGINT
+LEAST_RECURSION = 50  # of the recursion limit, for a function of ours to be called
+LONELY_REFERENCES = 2  # to a function that only its module's names hold, and the call that counts
 BEGUN = b"+"  # what a case says on its fault pipe when it has got there
 CHECK_LIMITS = {"cpu_time_s": 10.0, "wall_time_s": 20.0, "output_bytes": 64 * 1024}
 MAX_LINE_BYTES, LARGE_LINE_BYTES = 512 << 20, 256 << 10
@@ -196,7 +199,7 @@ def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
     os.closerange(3, sock.fileno())
     os.closerange(sock.fileno() + 1, 4096)
     renew_streams()
-    run_as_main = prepare_to_run(preload)
+    look_fresh(preload)
     while True:
         _, fds = receive(sock)
         if not fds:
@@ -204,7 +207,7 @@ def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
         pid = os.fork()
         if pid == 0:
             sock.close()
-            unshare_and_be_init(_socket.socket(fileno=fds[0]), run_as_main)
+            unshare_and_be_init(_socket.socket(fileno=fds[0]))
         for fd in fds:
             os.close(fd)
         os.waitpid(pid, 0)  # at once: it only forks init
@@ -222,7 +225,7 @@ def receive(sock: _socket.socket) -> tuple[bytes, list[int]]:
     return message, [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data)]
 
 
-def unshare_and_be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoReturn:
+def unshare_and_be_init(sock: _socket.socket) -> NoReturn:
     """Make the namespaces, fork process 1 of them, and end: that one is then the controller's to wait for."""
     try:
         uid, gid = os.getuid(), os.getgid()
@@ -238,7 +241,7 @@ def unshare_and_be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoRetur
         prctl(PR_SET_DUMPABLE, 0)
         pid = os.fork()
         if pid == 0:
-            be_init(sock, run_as_main)
+            be_init(sock)
         sock.send(str(pid).encode())
     except BaseException as error:
         sock.send(f"{type(error).__name__}: {error}".encode()[:4096])
@@ -246,7 +249,7 @@ def unshare_and_be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoRetur
         os._exit(0)
 
 
-def be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoReturn:
+def be_init(sock: _socket.socket) -> NoReturn:
     """
     Process 1 of a box: fork cases and clear up after them, as the controller tells it, until it is gone.
 
@@ -264,7 +267,7 @@ def be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoReturn:
         while True:
             number += 1
             before_s = time.process_time()
-            pid = fork_case(sock, proc, run_as_main)
+            pid = fork_case(sock, proc)
             for message, fds in until_end(sock, pid):
                 word, first, *rest = message.decode().split(" ", 2)
                 if word == "furnish":
@@ -286,7 +289,7 @@ def be_init(sock: _socket.socket, run_as_main: RunAsMain) -> NoReturn:
         os._exit(1)
 
 
-def fork_case(sock: _socket.socket, proc: int, run_as_main: RunAsMain) -> int:
+def fork_case(sock: _socket.socket, proc: int) -> int:
     """Fork the next case; the controller gets the other end of the socket on which it waits."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     pid = os.fork()
@@ -297,7 +300,7 @@ def fork_case(sock: _socket.socket, proc: int, run_as_main: RunAsMain) -> int:
         if not message:
             os._exit(0)
         what, *numbers, program = message.decode().split(" ", 5)
-        become(what, program, [int(number) for number in numbers], fds, run_as_main)
+        become(what, program, [int(number) for number in numbers], fds)
     tell(sock, "next", (ours.fileno(),))
     ours.close()
     theirs.close()
@@ -435,7 +438,7 @@ def give_up_rights(proc: int | None) -> None:
     install_filter(FILTER)
 
 
-def become(what: str, program: str, numbers: list[int], fds: Sequence[int], run_as_main: RunAsMain | None) -> NoReturn:
+def become(what: str, program: str, numbers: list[int], fds: Sequence[int]) -> NoReturn:
     """
     In the forked child, without rights: take on the limits and turn into the program.
 
@@ -461,7 +464,7 @@ def become(what: str, program: str, numbers: list[int], fds: Sequence[int], run_
             command: list[str | bytes] = [sys.executable, program, *words]
             os.execve(sys.executable, command, os.environ)
         os.close(fault)
-        if what == "check" or run_as_main is None:
+        if what == "check":
             check(program)
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         run_as_main(program, [program, *map(os.fsdecode, words)])
@@ -527,81 +530,113 @@ def renew_streams() -> None:
         setattr(sys, f"__{name}__", text)
 
 
-def prepare_to_run(preload: list[str]) -> RunAsMain:
+# -- python3 program.py, without starting an interpreter -------------------------------------------------------------
+
+API = ctypes.pythonapi
+THREAD_STATE_KEYS: list[int] = []  # of thread-local storage: where the C API keeps which thread state is ours
+HELD: list[Any] = []  # a module that is always there, and the watch on a function of it: see look_fresh
+END: list[Any] = []  # the program's module, weakly, and its exit code: what leave_early must know
+
+
+def look_fresh(preload: list[str]) -> None:
     """
     Make this interpreter look as if it had just started, and import what is to be preloaded, out of sight.
 
-    Returns what runs a program as `python3 program.py` does. Done by the zygote once, so that no case has to.
+    Done by the zygote once, so that no case has to.
     """
-    sys.path_importer_cache.pop(sys.path[0], None)
     sys.path[0] = SUBMISSION_DIRECTORY
     for name in set(sys.modules) - set(FRESH_MODULES):
         del sys.modules[name]  # a program that imports it gets a new one
     preload_out_of_sight(preload)
-    api = ctypes.pythonapi
-    api.PyThreadState_New.restype = api.PyThreadState_Swap.restype = api.PyInterpreterState_Get.restype = (
-        ctypes.c_void_p
-    )
-    api.PyThreadState_New.argtypes = api.PyThreadState_Swap.argtypes = [ctypes.c_void_p]
-    api.PyRun_SimpleFileExFlags.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
-    functions = (
-        LIBC.fopen,
-        api.PyInterpreterState_Get,
-        api.PyThreadState_New,
-        api.PyThreadState_Swap,
-        api.PyRun_SimpleFileExFlags,
-        api.Py_Exit,
-    )
-    new_module, watch, leave_at_once = type(sys), _weakref.ref, os._exit
-    system: Any = sys
-    # The program's module, weakly, and its exit code; the latter is not known of one that ends by sys.exit.
-    ended: list[Any] = []
-
-    def run_as_main(program: str, arguments: list[str]) -> NoReturn:
-        fopen, interpreter, new_state, swap, run_file, leave = functions
-        path = program.encode()
-        file = fopen(path, b"r")
-        system.argv = arguments
-        if hasattr(system, "orig_argv"):  # from 3.10
-            system.orig_argv = [system.executable, *arguments]
-        main = new_module("__main__")
-        names = main.__dict__
-        if system.version_info < (3, 14):
-            names["__annotations__"] = {}
-        names["__builtins__"] = builtins
-        system.modules["__main__"] = main
-        ended.append(watch(main))
-        del main, names
-        # A thread state of its own: the program's first frame has none above it.
-        swap(new_state(interpreter()))
-        code = 1 if run_file(file, path, 1, None) else 0
-        ended.append(code)
-        leave(code)  # by way of the interpreter's own end: threads, atexit, __del__, flushing
-        raise AssertionError  # the interpreter is gone
-
-    def leave_early(_: object) -> None:
-        """
-        Called when the interpreter, at its end, has cleared all modules that the program imported, and comes to ours.
-
-        What follows would only give back memory, and to do so write to every page of it: two thirds of a small case.
-        """
-        if len(ended) == 2 and ended[0]() is None:
-            try:
-                system.__stdout__.flush()
-            except BaseException:
-                leave_at_once(120)  # as the interpreter says that it could not
-            leave_at_once(ended[1])
-
+    for function in (API.PyThreadState_Get, API.PyThreadState_New, API.PyThreadState_Swap, API.PyInterpreterState_Get):
+        function.restype = ctypes.c_void_p
+    API.PyThreadState_New.argtypes = API.PyThreadState_Swap.argtypes = [ctypes.c_void_p]
+    API.PyRun_SimpleFileExFlags.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+    LIBC.pthread_getspecific.restype = ctypes.c_void_p
+    LIBC.pthread_setspecific.argtypes = [ctypes.c_uint, ctypes.c_void_p]
+    state = API.PyThreadState_Get()
+    THREAD_STATE_KEYS.extend(key for key in range(1024) if LIBC.pthread_getspecific(key) == state)
     # Modules are cleared last imported first (from 3.10), so the last of those that are always there, if somebody holds
-    # it, follows on the program's. It gets something to drop, and dropping that is what calls us.
+    # it, follows on the program's. Its first function that nobody else holds, when dropped, calls us.
     last = sys.modules[FRESH_MODULES[-1]]
-    dropped = lambda: None  # noqa: E731
-    if sys.version_info >= (3, 10):
-        last.__dict__["__end__"] = dropped
-    globals()["held"] = last, watch(dropped, leave_early)
-    del dropped
+    names = [name for name, value in last.__dict__.items() if type(value) is type(look_fresh)]
+    lonely = [name for name in names if sys.getrefcount(last.__dict__[name]) <= LONELY_REFERENCES]
+    if sys.version_info >= (3, 10) and lonely:
+        HELD.extend((last, _weakref.ref(last.__dict__[lonely[0]], leave_early)))
     gc.freeze()  # so that no collection touches, and copies, what was here before the program
-    return run_as_main
+
+
+def run_as_main(program: str, arguments: list[str]) -> NoReturn:
+    """
+    Run a program as `python3 program.py ARGUMENTS` does, and end as that would.
+
+    tests/contract/test_same_answer.py has hundreds of programs that try to tell the difference.
+    """
+    path = program.encode()
+    file = LIBC.fopen(path, b"r")
+    system: Any = sys
+    system.argv = arguments
+    if hasattr(system, "orig_argv"):  # from 3.10
+        system.orig_argv = [system.executable, *arguments]
+    cache = {program if key == __file__ else key: finder for key, finder in FRESH_IMPORTERS.items()}
+    system.path_importer_cache.clear()
+    system.path_importer_cache.update(cache)
+    system.modules.pop("resource", None)  # os.wait4 has imported it
+    main = type(sys)("__main__")
+    names = main.__dict__
+    if system.version_info < (3, 14):
+        names["__annotations__"] = {}
+    names["__builtins__"] = builtins
+    system.modules["__main__"] = main
+    END.append(_weakref.ref(main))
+    del main, names, cache
+    # Looked up now: to look for a function of the C API, ctypes runs Python code, which a program may trace.
+    run_file, leave, held, end = API.PyRun_SimpleFileExFlags, API.Py_Exit, HELD, END
+    # A thread state of its own, so that the program's first frame has none above it. Nothing may lead to ours, neither
+    # the list of thread states (whose head is the new one: its second word is the next, its third the interpreter) nor
+    # what PyGILState_Ensure looks at, which would wait for itself.
+    old = API.PyThreadState_Get()
+    new = API.PyThreadState_New(API.PyInterpreterState_Get())
+    word, at = ctypes.sizeof(ctypes.c_void_p), ctypes.c_void_p.from_address
+    if at(new + word).value == old and at(new + 2 * word).value == at(old + 2 * word).value:
+        at(new + word).value = None
+    API.PyThreadState_Swap(new)
+    for key in THREAD_STATE_KEYS:
+        LIBC.pthread_setspecific(key, new)
+    API.Py_LeaveRecursiveCall()  # the frames above count against the program's recursion limit
+    code = 1 if run_file(file, path, 1, None) else 0
+    if code and getattr(system, "last_type", None) is KeyboardInterrupt:
+        code = INTERRUPTED
+    if system.getrecursionlimit() < LEAST_RECURSION:
+        held.clear()  # not enough for leave_early
+    streams = getattr(system, "stdout", None), getattr(system, "stderr", None)
+    if code == INTERRUPTED or (streams[0] is system.__stdout__ and streams[1] is system.__stderr__):
+        end.append(code)
+    leave(code)  # by way of the interpreter's own end: threads, atexit, __del__, flushing
+    raise AssertionError  # the interpreter is gone
+
+
+def leave_early(_: object) -> None:
+    """
+    Called when the interpreter, at its end, has cleared all modules that the program imported, and comes to ours.
+
+    What follows would only give back memory, and to do so write to every page of it: two thirds of a small case. Where
+    the end is not plain (sys.exit, whose code is not known here; streams that were replaced) it takes its course.
+    """
+    if len(END) != 2 or END[0]() is not None:
+        return
+    code = END[1]
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:
+            code = 120  # as the interpreter says that it could not
+    LIBC.fflush(None)
+    if code == INTERRUPTED:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        os.kill(os.getpid(), _signal.SIGINT)
+    os._exit(code)
 
 
 def preload_out_of_sight(names: list[str]) -> None:
@@ -1017,14 +1052,13 @@ class Case:
 
     def _measure_processes(self, pids: list[str]) -> tuple[int, int]:
         """Bytes of memory and tasks of all processes of the case, now; what each has used of the processor is noted."""
-        memory_pages = tasks = 0
+        memory_bytes = tasks = 0
         self.told_ticks = 0
         for name in pids:
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
-                with open(f"/proc/{name}/statm", "rb") as file:
-                    _, resident, shared = file.read().split()[:3]
+                memory_bytes += unshared_and_shared_bytes(name)
             except (OSError, ValueError):
                 continue  # it ended meanwhile
             own = int(fields[11]) + int(fields[12])
@@ -1032,9 +1066,7 @@ class Case:
             self.told_ticks += own + int(fields[13]) + int(fields[14])  # and of the children it has waited for
             self.starved_s = max(self.starved_s, read_starved_s(name))
             tasks += int(fields[17])
-            # Without file pages: the interpreter's text is nobody's in particular.
-            memory_pages += int(resident) - int(shared)
-        return memory_pages * PAGE_BYTES, tasks
+        return memory_bytes, tasks
 
     def _cpu_s(self) -> float:
         """
@@ -1051,7 +1083,10 @@ class Case:
 
     def _outgrown(self, pids: list[str]) -> bool:
         """Whether the memory is really too much: the quick sum counts a page that two processes share twice."""
-        return sum(map(proportional_bytes, pids)) + writable_bytes(pids) > int(self.limits["memory_bytes"])
+        shares = [proportional_bytes(pid) for pid in pids]
+        # Files in memory count once, though they may be mapped too.
+        shared_bytes = max(sum(shared for _, shared in shares), writable_bytes(pids))
+        return sum(own for own, _ in shares) + shared_bytes > int(self.limits["memory_bytes"])
 
     def _drain(self, out_read: int, err_read: int) -> None:
         """
@@ -1249,7 +1284,7 @@ class Direct:
         if self.pid == 0:
             try:
                 give_up_rights(None)
-                become("exec" if what == "fork" else what, self.program, numbers, fds, None)
+                become("exec" if what == "fork" else what, self.program, numbers, fds)
             finally:
                 os._exit(111)
         self.ended_fd = open_pidfd(self.pid)
@@ -1310,20 +1345,32 @@ def writable_bytes(pids: list[str]) -> int:
     return 0
 
 
-def proportional_bytes(pid: str) -> int:
-    """Bytes of a process's memory, its share of what it shares with others; slower to read than its size."""
+def unshared_and_shared_bytes(pid: str) -> int:
+    """
+    Bytes of a process's memory, without pages of files on disk: the interpreter's text is nobody's in particular.
+
+    What it shares with others is counted for each of them.
+    """
+    sizes = {}
+    with open(f"/proc/{pid}/status", "rb") as file:
+        for line in file:
+            if line.startswith((b"RssAnon:", b"RssShmem:")):
+                sizes[line.split()[0]] = int(line.split()[1])
+    return 1024 * sum(sizes.values())
+
+
+def proportional_bytes(pid: str) -> tuple[int, int]:
+    """Bytes of a process's memory and of what it shares with others, its part of that; slower to read than its size."""
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
             sizes = dict(line.split()[:2] for line in file if line.startswith("Pss_"))
-        return 1024 * (int(sizes["Pss_Anon:"]) + int(sizes["Pss_Shmem:"]))
+        return 1024 * int(sizes["Pss_Anon:"]), 1024 * int(sizes["Pss_Shmem:"])
     except (OSError, ValueError, KeyError):
-        pass  # it ended, or made itself unreadable
+        pass  # it ended, or the kernel has no such file
     try:
-        with open(f"/proc/{pid}/statm") as file:
-            _, resident, shared = map(int, file.read().split()[:3])
-        return (resident - shared) * PAGE_BYTES
-    except (OSError, ValueError):
-        return 0
+        return unshared_and_shared_bytes(pid), 0
+    except OSError:
+        return 0, 0
 
 
 CPU_COUNTER = find_counter(("/sys/fs/cgroup/cpuacct/cpuacct.usage", b""), ("/sys/fs/cgroup/cpu.stat", b"usage_usec "))

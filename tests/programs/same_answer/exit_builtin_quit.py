@@ -1,0 +1,2 @@
+# quit with a text.
+quit("goodbye")

@@ -1,0 +1,3 @@
+# `raise SystemExit` without a value.
+print("x", flush=True)
+raise SystemExit

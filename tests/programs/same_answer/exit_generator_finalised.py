@@ -1,0 +1,8 @@
+# A suspended generator's finally block runs at exit.
+def g():
+    try:
+        yield 1
+    finally:
+        print("closed")
+it = g()
+print(next(it))

@@ -1,0 +1,5 @@
+# A subclass of SystemExit.
+class Leave(SystemExit):
+    pass
+print("x", end="")
+raise Leave(9)

@@ -1,0 +1,2 @@
+# The process's name.
+print(open("/proc/self/comm").read())

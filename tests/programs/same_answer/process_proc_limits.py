@@ -1,0 +1,2 @@
+# The kernel's own list of limits.
+print(open("/proc/self/limits").read())

@@ -1,0 +1,3 @@
+# await at the top.
+import asyncio
+await asyncio.sleep(0)

@@ -1,0 +1,7 @@
+
+
+  
+	
+# silent
+# Only blank lines and a comment in the middle.
+

@@ -1,0 +1,3 @@
+# coding: no-such-encoding
+# An encoding that there is not.
+print('x')

@@ -1,0 +1,3 @@
+# coding: rot13
+# An encoding that is none of text.
+cevag('k')

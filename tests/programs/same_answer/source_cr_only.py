@@ -1,0 +1,1 @@
+# Lines that end as on old Macs.print('x')raise ValueError('line 3')

@@ -1,0 +1,3 @@
+# The end mark of old systems.
+print('a')
+

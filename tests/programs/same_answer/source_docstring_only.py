@@ -1,0 +1,3 @@
+# A docstring and nothing else.
+# silent
+"""Nothing."""

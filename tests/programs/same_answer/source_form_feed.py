@@ -1,0 +1,5 @@
+# Form feeds between parts.
+x = 1
+
+if x:
+    print('fed')

@@ -1,0 +1,2 @@
+# A feature of the future that there is not.
+from __future__ import no_such_thing

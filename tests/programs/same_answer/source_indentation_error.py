@@ -1,0 +1,3 @@
+# Wrong indentation.
+if True:
+print("x")

@@ -1,0 +1,2 @@
+# A typographic quotation mark.
+print(“hello”)

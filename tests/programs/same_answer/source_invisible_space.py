@@ -1,0 +1,2 @@
+# A space that cannot be broken.
+x = 1

@@ -1,0 +1,3 @@
+# A hint of the parser.
+for n in range(3)
+    print(n)

@@ -1,0 +1,3 @@
+# The last line has no end.
+if True:
+    print('last')

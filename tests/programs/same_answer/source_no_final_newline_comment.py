@@ -1,0 +1,3 @@
+# The last line is a comment without an end.
+print('x')
+# end

@@ -1,0 +1,3 @@
+# A name that cannot be nonlocal.
+def f():
+    nonlocal x

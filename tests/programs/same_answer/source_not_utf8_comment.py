@@ -1,0 +1,3 @@
+# The same in a comment only.
+# café
+print('x')

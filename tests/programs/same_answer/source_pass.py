@@ -1,0 +1,3 @@
+# One statement that does nothing.
+# silent
+pass

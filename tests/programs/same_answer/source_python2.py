@@ -1,0 +1,2 @@
+# A program for Python 2.
+print "hello"

@@ -1,0 +1,3 @@
+# return at the top, found by the compiler after the parser.
+x = 1
+return x

@@ -1,0 +1,4 @@
+# A program that does not compile.
+print("never printed")
+def f(:
+    pass

@@ -1,0 +1,4 @@
+# Tabs and spaces.
+if True:
+        print("a")
+	print("b")

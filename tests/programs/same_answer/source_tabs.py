@@ -1,0 +1,4 @@
+# Indented by tabs.
+for n in range(2):
+	if n:
+		print(n)

@@ -1,0 +1,4 @@
+# A bracket that nobody closes.
+x = (1,
+     2
+print(x)

@@ -1,0 +1,4 @@
+# Reading on at the end.
+# case: {"stdin": "x"}
+import sys
+print(repr(sys.stdin.read()), repr(sys.stdin.read()), repr(sys.stdin.readline()), list(sys.stdin))

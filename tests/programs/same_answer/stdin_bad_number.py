@@ -1,0 +1,3 @@
+# A ValueError that shows the input.
+# case: {"stdin": "twelve\n"}
+print(int(input()) + 1)

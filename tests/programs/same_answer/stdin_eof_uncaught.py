@@ -1,0 +1,2 @@
+# The traceback of EOFError.
+number = int(input("number: "))

@@ -1,0 +1,5 @@
+# input() at the end.
+try:
+    input("name? ")
+except EOFError as error:
+    print("EOF:", error)

@@ -1,0 +1,4 @@
+# sys.stdin removed.
+import sys
+sys.stdin = None
+input()

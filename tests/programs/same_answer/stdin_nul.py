@@ -1,0 +1,3 @@
+# NUL in the input.
+# case: {"stdin": "a\u0000b\n"}
+print(repr(input()))

@@ -1,0 +1,4 @@
+# Printing after close.
+import sys
+sys.stdout.close()
+print("x")

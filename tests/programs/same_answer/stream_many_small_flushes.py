@@ -1,0 +1,3 @@
+# Every print flushed.
+for n in range(200):
+    print(n, end=" ", flush=True)

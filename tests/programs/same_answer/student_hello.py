@@ -1,0 +1,2 @@
+# The first program of all.
+print("Hello, world!")

@@ -1,0 +1,3 @@
+# Set operations in printed order.
+a, b = set("alphabet"), set("beta")
+print(a - b, a & b, a | b, a ^ b, sorted(a))

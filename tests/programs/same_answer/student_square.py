@@ -1,0 +1,7 @@
+# The example of this project's documentation.
+# case: {"arguments": ["3"]}
+# case: {"arguments": ["-12"]}
+# case: {"arguments": ["1.5"]}
+import sys
+n = int(sys.argv[1])
+print(n * n)

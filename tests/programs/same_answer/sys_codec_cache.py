@@ -1,0 +1,3 @@
+# Encodings that the runner used stay in the cache of the package.
+import encodings
+print(sorted(encodings._cache))

@@ -1,0 +1,3 @@
+# `import this` prints when it is imported, once.
+import this
+import this

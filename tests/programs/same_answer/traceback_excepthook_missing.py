@@ -1,0 +1,4 @@
+# Without a hook.
+import sys
+del sys.excepthook
+raise ValueError("x")

@@ -1,0 +1,6 @@
+# The name of a class in a function.
+def f():
+    class Local(Exception):
+        """An error."""
+    raise Local("x")
+f()

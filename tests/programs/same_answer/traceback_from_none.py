@@ -1,0 +1,5 @@
+# A suppressed context.
+try:
+    {}["a"]
+except KeyError:
+    raise ValueError("only this") from None

@@ -1,0 +1,2 @@
+# A module that is not there.
+import no_such_module_at_all

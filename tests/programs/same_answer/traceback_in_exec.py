@@ -1,0 +1,2 @@
+# Code without a source line.
+exec("def f():\n    1 / 0\nf()")

@@ -1,0 +1,3 @@
+# The limit of digits.
+print(len(str(10**4000)))
+int("9" * 5000)

@@ -1,0 +1,2 @@
+# OSError with file name and number.
+open("no/such/file")

@@ -1,0 +1,2 @@
+# Raising something else.
+raise "text"

@@ -1,0 +1,2 @@
+# What standard error cannot encode is escaped.
+raise ValueError("\ud800 and \udcff")

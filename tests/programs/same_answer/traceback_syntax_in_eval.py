@@ -1,0 +1,3 @@
+# In eval.
+print("before")
+eval("1 +* 2")

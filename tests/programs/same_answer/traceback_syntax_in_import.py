@@ -1,0 +1,6 @@
+# In an imported module.
+import sys
+with open("broken.py", "w") as file:
+    file.write("def f(:\n    pass\n")
+sys.path.insert(0, ".")
+import broken

@@ -1,0 +1,2 @@
+# A UnicodeDecodeError.
+b"caf\xe9".decode()

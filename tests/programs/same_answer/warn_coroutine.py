@@ -1,0 +1,4 @@
+# A coroutine that is dropped at exit.
+async def never(): pass
+x = never()
+print("end")

@@ -1,0 +1,2 @@
+# An unknown escape in a literal.
+print("\d", len("\w"))
