@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help demo test test-all check image clean
+.PHONY: help demo test test-all check bench image clean
 
 help:
 	@echo "make demo      everything on this machine: grades sample programs, prints a table"
 	@echo "make test      check, and every test once"
 	@echo "make test-all  the long forms too"
 	@echo "make check     style, types and import direction, in seconds"
+	@echo "make bench     what it costs, against others that are on PATH: half an hour, on an idle machine"
 	@echo "make clean     remove what the others made here"
 
 demo: $(VENV)/.local
@@ -28,6 +29,9 @@ test: check image
 
 test-all: check image
 	@$(BIN)/pytest
+
+bench: image
+	@$(BIN)/python -m benchmarks
 
 # Without a Docker engine there is nothing to build, and the tests that need one are skipped.
 image: $(VENV)/.dev

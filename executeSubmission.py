@@ -65,6 +65,7 @@ import builtins
 import ctypes
 import gc
 import io
+import marshal
 import os
 import resource
 import select
@@ -118,6 +119,8 @@ HOME = "/tmp"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
 BOX_USER = 1000  # who a case is, to itself
 
+COMPILED_FD = 200
+COMPILED = f"/proc/self/fd/{COMPILED_FD}"
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
 SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION = 0x20080522
@@ -867,17 +870,26 @@ FILTER = build_filter(os.uname().machine)
 
 
 def start_afresh() -> None:
-    """Start this interpreter once more if its environment or its signals are not those that a program is to see."""
+    """
+    Start this interpreter once more, with the environment and the signals that a program is to see.
+
+    It gets our code as it was compiled: compiling takes megabytes, which every fork would copy the tables of.
+    """
+    if __file__ == COMPILED:
+        os.close(COMPILED_FD)
+        return
     hash_seed = option("--hash-seed")
     environment = {**ENVIRONMENT, **({"PYTHONHASHSEED": hash_seed} if hash_seed else {})}
-    ignored = {number for number in range(1, _signal.NSIG) if _signal.getsignal(number) == _signal.SIG_IGN}
-    ignored -= {_signal.SIGPIPE, _signal.SIGXFSZ}  # by Python itself
-    if dict(os.environ) == environment and not ignored:
-        return
-    for number in ignored:
-        _signal.signal(number, _signal.SIG_DFL)
+    for number in range(1, _signal.NSIG):
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
-    os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    external: Any = sys.modules["_frozen_importlib_external"]
+    code = sys._getframe(2).f_code  # of this file
+    fd = os.memfd_create("executor", 0)
+    write_all(fd, external.MAGIC_NUMBER + bytes(12) + marshal.dumps(code))  # a .pyc file
+    os.dup2(fd, COMPILED_FD)
+    os.execve(sys.executable, [sys.executable, COMPILED, *sys.argv[1:]], environment)
 
 
 def option(name: str) -> str:
