@@ -35,12 +35,13 @@ What is said, one JSON object a line; `data` fields are base64. At any time betw
         {"alive": true, "box": whether boxes can be made, "reason": why not, or null}
 A submission:
     {"schema": 3, "file_name": "….py", "language": "python", "program": data, "start": "fork" or "exec",
-     "limits": {"cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "output_bytes": …, "file_bytes": …,
-                "processes": …}}
-Once the executor has seen whether the program compiles, which shows that cases can be run here, it says
+     "inputs": how many are meant to come, "limits": {"cpu_time_s": …, "wall_time_s": …, "memory_bytes": …,
+     "output_bytes": …, "file_bytes": …, "processes": …}}
+Once all is laid out for it, the executor says
         {"ready": true, "box": whether this submission has a box}
-or, if it cannot do its part, {"setup_failed": text}, and ends. Then, in turn, an input and its answer, as often as
-wanted; no input is here before its case starts. `starved_s` is for how long the program could have run and no
+Then, in turn, an input and its answer, as often as wanted; no input is here before its case starts. If the executor
+cannot do its part, it says {"setup_failed": text} instead of any of this, and ends. `starved_s` is for how long the
+program could have run and no
 processor was free; it is not held against the wall time, up to WALL_STRETCH times that.
     {"arguments": [data, …], "stdin": data}
         {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
@@ -91,9 +92,11 @@ SCHEMA = 3
 SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
+CPU_SLACK_S = 0.02
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
+LEAST_FOR_TWO_BOXES = 4  # cases; the second box is ready after two or three
 OPEN_FILES = 256
 MAX_INODES = 8192  # of a file system that a case may write to
 SMALL_BYTES = 12 << 20  # an interpreter that has just started
@@ -109,18 +112,22 @@ DEFAULT_LIMITS = {
     "processes": 32,
 }
 STREAMS = ("stdout", "stderr")
+FAULT_EXIT_CODE = 111  # of a case that has not become its program
 INTERRUPTED = 130  # stands for the end by SIGINT
+# What most programs do: the pages of memory that it writes to are the case's own before the clock starts.
+REHEARSAL = "import sys\ndef square(n):\n    return n * n\nfor text in ['3']:\n    f'{square(int(text))}'.split()\n"
 LEAST_RECURSION = 50  # of the recursion limit, for a function of ours to be called
 LONELY_REFERENCES = 2  # to a function that only its module's names hold, and the call that counts
-BEGUN = b"+"  # what a case says on its fault pipe when it has got there
-CHECK_LIMITS = {"cpu_time_s": 10.0, "wall_time_s": 20.0, "output_bytes": 64 * 1024}
+# What a case says on its fault pipe: that it is there; that it compiles and begins, the last thing before the program;
+# that it does not compile. Whatever else it says is what went wrong.
+BEGUN, COMPILED, BROKEN = b"+", b"=", b"!"
 MAX_LINE_BYTES, LARGE_LINE_BYTES = 512 << 20, 256 << 10
 HOME = "/tmp"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
 BOX_USER = 1000  # who a case is, to itself
 
-COMPILED_FD = 200
-COMPILED = f"/proc/self/fd/{COMPILED_FD}"
+OWN_CODE_FD = 200
+OWN_CODE = f"/proc/self/fd/{OWN_CODE_FD}"
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
 SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION = 0x20080522
@@ -202,11 +209,18 @@ def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
     os.closerange(3, sock.fileno())
     os.closerange(sock.fileno() + 1, 4096)
     renew_streams()
-    look_fresh(preload)
+    fault = ""
+    try:
+        look_fresh(preload)
+    except BaseException as error:
+        fault = f"{type(error).__name__}: {error}"
     while True:
         _, fds = receive(sock)
         if not fds:
             os._exit(0)
+        if fault:
+            _socket.socket(fileno=fds[0]).send(fault.encode()[:4096])
+            continue
         pid = os.fork()
         if pid == 0:
             sock.close()
@@ -298,6 +312,7 @@ def fork_case(sock: _socket.socket, proc: int) -> int:
     pid = os.fork()
     if pid == 0:
         give_up_rights(proc)
+        set_stage()
         message, fds = receive(theirs)
         theirs.close()
         if not message:
@@ -446,10 +461,9 @@ def become(what: str, program: str, numbers: list[int], fds: Sequence[int]) -> N
     In the forked child, without rights: take on the limits and turn into the program.
 
     Args:
-        what: "fork", "exec" or "check".
+        what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles.
         numbers: the limits: seconds of processor time; bytes of memory and of a file; processes.
-        fds: descriptors of arguments, standard input, output and error, and of the pipe that takes BEGUN, and then what
-            went wrong if anything did.
+        fds: descriptors of arguments, standard input, output and error, and of the fault pipe.
     """
     arguments, stdin, stdout, stderr, fault = fds
     try:
@@ -461,20 +475,22 @@ def become(what: str, program: str, numbers: list[int], fds: Sequence[int]) -> N
         os.closerange(4, 4096)
         os.chdir(HOME)
         set_limits(*numbers)
-        if what == "exec":
+        if what.startswith("check-") and not compiles(program):
+            os.write(fault, BROKEN)
+            os._exit(1)
+        os.write(fault, COMPILED)
+        if what.endswith("exec"):
             for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
                 _signal.signal(number, _signal.SIG_DFL)  # Python ignores them, and exec keeps that
             command: list[str | bytes] = [sys.executable, program, *words]
             os.execve(sys.executable, command, os.environ)
         os.close(fault)
-        if what == "check":
-            check(program)
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         run_as_main(program, [program, *map(os.fsdecode, words)])
     except BaseException as error:
         os.write(fault, f"{type(error).__name__}: {error}".encode()[:4096])
     finally:
-        os._exit(111)
+        os._exit(FAULT_EXIT_CODE)
 
 
 def read_words(fd: int) -> list[bytes]:
@@ -503,22 +519,25 @@ def drop_capabilities() -> None:
     check_call("capset", LIBC.capset(header, nothing))
 
 
-def check(program: str) -> NoReturn:
-    """Print what `python3 program.py` would print of a program that does not compile; run nothing of it."""
-    code = 0
+def compiles(program: str) -> bool:
+    """If not, what `python3 program.py` would print of it is printed. Nothing of it is run."""
     with open(program, "rb") as source:
-        try:
-            compile(source.read(), program, "exec", dont_inherit=True)
-        except Exception as error:
-            code = 1
-            sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
-            sys.excepthook(type(error), error.with_traceback(None), None)
-            if "'utf-8' codec" in str(error):
-                print(
-                    "The file is not UTF-8: save it as UTF-8, or name its encoding in its first line.", file=sys.stderr
-                )
-            sys.stderr.flush()
-    os._exit(code)
+        text = source.read()
+    stderr: Any = sys.stderr
+    sys.stderr = None  # warnings are printed when it is compiled to be run
+    try:
+        compile(text, program, "exec", dont_inherit=True)
+        return True
+    except Exception as error:
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
+        sys.excepthook(type(error), error.with_traceback(None), None)
+        if "'utf-8' codec" in str(error):
+            advice = "The file is not UTF-8: save it as UTF-8, or name its encoding in its first line."
+            print(advice, file=sys.stderr)
+        sys.stderr.flush()
+        return False
+    finally:
+        sys.stderr = stderr
 
 
 def renew_streams() -> None:
@@ -538,6 +557,7 @@ def renew_streams() -> None:
 API = ctypes.pythonapi
 THREAD_STATE_KEYS: list[int] = []  # of thread-local storage: where the C API keeps which thread state is ours
 HELD: list[Any] = []  # a module that is always there, and the watch on a function of it: see look_fresh
+STAGE: list[int] = []  # the thread state that the program is to have
 END: list[Any] = []  # the program's module, weakly, and its exit code: what leave_early must know
 
 
@@ -569,9 +589,32 @@ def look_fresh(preload: list[str]) -> None:
     gc.freeze()  # so that no collection touches, and copies, what was here before the program
 
 
+def set_stage() -> None:
+    """All of `run_as_main` that need not know which program it is: done while a case waits for its input."""
+    system: Any = sys
+    main = type(sys)("__main__")
+    names = main.__dict__
+    if system.version_info < (3, 14):
+        names["__annotations__"] = {}
+    names["__builtins__"] = builtins
+    system.modules["__main__"] = main
+    END.append(_weakref.ref(main))
+    system.modules.pop("resource", None)  # os.wait4 has imported it
+    # A thread state of its own, so that the program's first frame has none above it. Nothing may lead to ours, neither
+    # the list of thread states (whose head is the new one: its second word is the next, its third the interpreter) nor
+    # what PyGILState_Ensure looks at, which would wait for itself.
+    old = API.PyThreadState_Get()
+    new = API.PyThreadState_New(API.PyInterpreterState_Get())
+    word, at = ctypes.sizeof(ctypes.c_void_p), ctypes.c_void_p.from_address
+    if at(new + word).value == old and at(new + 2 * word).value == at(old + 2 * word).value:
+        at(new + word).value = None
+    STAGE.append(new)
+    exec(compile(REHEARSAL, "<rehearsal>", "exec", dont_inherit=True), {"__builtins__": builtins})
+
+
 def run_as_main(program: str, arguments: list[str]) -> NoReturn:
     """
-    Run a program as `python3 program.py ARGUMENTS` does, and end as that would.
+    Run a program as `python3 program.py ARGUMENTS` does, and end as that would, once the stage is set.
 
     tests/contract/test_same_answer.py has hundreds of programs that try to tell the difference.
     """
@@ -584,25 +627,8 @@ def run_as_main(program: str, arguments: list[str]) -> NoReturn:
     cache = {program if key == __file__ else key: finder for key, finder in FRESH_IMPORTERS.items()}
     system.path_importer_cache.clear()
     system.path_importer_cache.update(cache)
-    system.modules.pop("resource", None)  # os.wait4 has imported it
-    main = type(sys)("__main__")
-    names = main.__dict__
-    if system.version_info < (3, 14):
-        names["__annotations__"] = {}
-    names["__builtins__"] = builtins
-    system.modules["__main__"] = main
-    END.append(_weakref.ref(main))
-    del main, names, cache
     # Looked up now: to look for a function of the C API, ctypes runs Python code, which a program may trace.
-    run_file, leave, held, end = API.PyRun_SimpleFileExFlags, API.Py_Exit, HELD, END
-    # A thread state of its own, so that the program's first frame has none above it. Nothing may lead to ours, neither
-    # the list of thread states (whose head is the new one: its second word is the next, its third the interpreter) nor
-    # what PyGILState_Ensure looks at, which would wait for itself.
-    old = API.PyThreadState_Get()
-    new = API.PyThreadState_New(API.PyInterpreterState_Get())
-    word, at = ctypes.sizeof(ctypes.c_void_p), ctypes.c_void_p.from_address
-    if at(new + word).value == old and at(new + 2 * word).value == at(old + 2 * word).value:
-        at(new + word).value = None
+    run_file, leave, held, end, new = API.PyRun_SimpleFileExFlags, API.Py_Exit, HELD, END, STAGE[0]
     API.PyThreadState_Swap(new)
     for key in THREAD_STATE_KEYS:
         LIBC.pthread_setspecific(key, new)
@@ -650,8 +676,6 @@ def preload_out_of_sight(names: list[str]) -> None:
     """
     if not names:
         return
-    import types
-
     used_by: dict[str, set[str]] = {}  # what each module imports
     real_import = builtins.__import__
 
@@ -698,7 +722,7 @@ def preload_out_of_sight(names: list[str]) -> None:
 
     first_finder: Any = sys.meta_path[0]
     find_spec = first_finder.find_spec
-    spec_type: Any = type(types.__spec__)
+    namespace, spec_type = type(sys.implementation), type(os.__spec__)
 
     def find_hidden(name: str, path: Any = None, target: Any = None) -> Any:
         if name not in hidden:
@@ -706,9 +730,9 @@ def preload_out_of_sight(names: list[str]) -> None:
         module = hidden[name]
         spec = module.__spec__
         show(name)
-        loader = types.SimpleNamespace(
-            create_module=lambda _: module, exec_module=lambda _: setattr(module, "__spec__", spec)
-        )
+        del sys.modules[name]  # or importlib would take the module's own spec, and load it anew
+        make_loader: Any = namespace
+        loader = make_loader(create_module=lambda _: module, exec_module=lambda _: setattr(module, "__spec__", spec))
         return spec_type(name, loader)
 
     first_finder.find_spec = find_hidden
@@ -875,8 +899,8 @@ def start_afresh() -> None:
 
     It gets our code as it was compiled: compiling takes megabytes, which every fork would copy the tables of.
     """
-    if __file__ == COMPILED:
-        os.close(COMPILED_FD)
+    if __file__ == OWN_CODE:
+        os.close(OWN_CODE_FD)
         return
     hash_seed = option("--hash-seed")
     environment = {**ENVIRONMENT, **({"PYTHONHASHSEED": hash_seed} if hash_seed else {})}
@@ -888,8 +912,8 @@ def start_afresh() -> None:
     code = sys._getframe(2).f_code  # of this file
     fd = os.memfd_create("executor", 0)
     write_all(fd, external.MAGIC_NUMBER + bytes(12) + marshal.dumps(code))  # a .pyc file
-    os.dup2(fd, COMPILED_FD)
-    os.execve(sys.executable, [sys.executable, COMPILED, *sys.argv[1:]], environment)
+    os.dup2(fd, OWN_CODE_FD)
+    os.execve(sys.executable, [sys.executable, OWN_CODE, *sys.argv[1:]], environment)
 
 
 def option(name: str) -> str:
@@ -939,12 +963,13 @@ class Case:
     One case, from its start to its account, as the controller sees it.
 
     Args:
-        what: "fork" or "exec" the program, or "check" that it compiles.
+        what: as `become` takes it.
     """
 
     def __init__(self, room: Union[Box, Direct], what: str, limits: Limits) -> None:
         self.room, self.what, self.limits = room, what, limits
-        self.stdout, self.stderr = bytearray(), bytearray()
+        self.stdout, self.stderr, self.fault = bytearray(), bytearray(), bytearray()
+        self.compiles = False  # whether the program was seen to
         self.ending: str | None = None  # the limit that was passed, once one was
         self.status: int | None = None  # the main process's wait status, once it ended by itself
         self.peak_bytes = 0  # as seen while it ran
@@ -969,34 +994,49 @@ class Case:
             self.room.start(self.what, self.limits, (arguments, stdin, out_write, err_write, fault_write))
             for fd in (arguments, stdin, out_write, err_write, fault_write):
                 os.close(fd)
-            # The pipe is closed before the program starts, so that nothing it does can look like a fault of ours.
-            fault, ended = read_fault(fault_read), False
+            ended = False
             try:
-                if not fault:
-                    ended = self._watch(out_read, err_read, started, watch_input)
+                ended = self._watch((out_read, err_read, fault_read), started, watch_input)
                 wall_time_s = time.monotonic() - started
             finally:
                 # Processes first, pipes second: a survivor that holds a pipe open must not make us wait for it.
                 status, reaped_cpu_s, reaped_peak_bytes, init_cpu_s = self.room.finish(ended)
-            if fault:
-                raise SetupFailed(fault)
             if self.ending is None:
                 self.status = status  # how it ended by itself; what our own kill did to it says nothing
             cpu_s = reaped_cpu_s
             if CPU_COUNTER is not None:
-                cpu_s = max(cpu_s, read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s - init_cpu_s)
+                counted_s = read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s - init_cpu_s
+                # A little more is what the next case needed to get ready; much more, children that nobody waited for.
+                cpu_s = counted_s if counted_s > cpu_s + CPU_SLACK_S else cpu_s
             else:
                 cpu_s = max(cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
-            self._drain(out_read, err_read)
+            self._drain((out_read, err_read, fault_read))
         finally:
             for fd in (out_read, err_read, fault_read):
                 os.close(fd)
+        self._heed_fault()
         return self._account(wall_time_s, cpu_s, reaped_peak_bytes, count_oom_kills() > oom_kills)
 
-    def _watch(self, out_read: int, err_read: int, started: float, watch_input: bool) -> bool:
+    def _heed_fault(self) -> None:
+        """
+        Raise SetupFailed if the program was never begun, by a fault of ours.
+
+        The fault pipe is closed before the program begins, so that nothing it does can look like such a fault.
+        """
+        said = bytes(self.fault)
+        self.compiles = said == BEGUN + COMPILED
+        if self.compiles:
+            return
+        if said == BEGUN + BROKEN:
+            self.ending = "compile_error"
+        elif said != BEGUN or self.status == FAULT_EXIT_CODE << 8:
+            what = said[1:].decode(errors="replace").lstrip("=")
+            raise SetupFailed(what or "a case ended before it began")
+
+    def _watch(self, fds: tuple[int, int, int], started: float, watch_input: bool) -> bool:
         """Read outputs and look at limits until the main process has ended, which is True, or a limit was passed."""
         poll = select.poll()
-        streams = {stream[0]: stream for stream in self._streams(out_read, err_read)}
+        streams = {stream[0]: stream for stream in self._streams(fds)}
         for fd in streams:
             os.set_blocking(fd, False)
             poll.register(fd, select.POLLIN)
@@ -1023,8 +1063,9 @@ class Case:
                 next_look = now + LOOK_EVERY_S
         return False
 
-    def _streams(self, out_read: int, err_read: int) -> tuple[Stream, Stream]:
-        return (out_read, self.stdout, self.limits["output_bytes"]), (err_read, self.stderr, None)
+    def _streams(self, fds: tuple[int, int, int]) -> tuple[Stream, ...]:
+        out, err, fault = fds
+        return (out, self.stdout, self.limits["output_bytes"]), (err, self.stderr, None), (fault, self.fault, None)
 
     def _read(self, fd: int, kept: bytearray, most: int | None) -> bool:
         """
@@ -1100,19 +1141,21 @@ class Case:
         shared_bytes = max(sum(shared for _, shared in shares), writable_bytes(pids))
         return sum(own for own, _ in shares) + shared_bytes > int(self.limits["memory_bytes"])
 
-    def _drain(self, out_read: int, err_read: int) -> None:
+    def _drain(self, fds: tuple[int, int, int]) -> None:
         """
         Take what is left in the pipes. Nobody is alive to write more, so what is not there now never comes.
 
         The ends need not come either: a program can leave a pipe's other end in a message between two sockets.
         """
-        for stream in self._streams(out_read, err_read):
+        for stream in self._streams(fds):
             while self._read(*stream):
                 pass
 
     def _account(self, wall_time_s: float, cpu_s: float, reaped_peak_bytes: int, oom_killed: bool) -> Answer:
         ending, status = self.ending, self.status
-        if oom_killed and ending != "output_limit":
+        if ending == "compile_error":
+            self.stdout.clear()
+        elif oom_killed and ending != "output_limit":
             ending = "memory_limit"
         elif ending is None and cpu_s > self.limits["cpu_time_s"]:
             ending = "cpu_limit"
@@ -1131,19 +1174,6 @@ class Case:
         }
 
 
-def read_fault(fd: int) -> str:
-    """What kept a case from starting; empty when nothing did. Bounded: a case has only so long to start."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    said = b""
-    while poll.poll(BOX_TIMEOUT_S * 1000):
-        data = os.read(fd, 4096)
-        if not data:
-            return "" if said == BEGUN else said[1:].decode(errors="replace") or "the case ended before it began"
-        said += data
-    return "the case did not start in time"
-
-
 # -- the controller: where cases run ---------------------------------------------------------------------------------
 
 
@@ -1157,19 +1187,28 @@ class Zygote:
         self.socket.close()
         os.waitpid(self.pid, 0)
 
-    def make_box(self) -> Box:
+    def ask_for_box(self) -> _socket.socket:
+        """Have a box made; `receive_box` takes it, when something can be read from what is returned."""
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        ours.settimeout(BOX_TIMEOUT_S)
+        try:
+            tell(self.socket, "box", (theirs.fileno(),))
+        except OSError as error:
+            ours.close()
+            raise SetupFailed(f"the zygote has ended: {error}") from error
+        finally:
+            theirs.close()
+        return ours
+
+    def receive_box(self, ours: _socket.socket) -> Box:
         """
         A box that nobody has used.
 
         Raises:
             SetupFailed: none can be made here; the text says what the kernel refused.
         """
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        ours.settimeout(BOX_TIMEOUT_S)
         said: dict[str, list[int]] = {}
         try:
-            tell(self.socket, "box", (theirs.fileno(),))
-            theirs.close()
             for _ in range(2):  # from whoever forks init its pid, from init "next", in any order; or what went wrong
                 message, fds = receive(ours)
                 said[message.decode()] = fds
@@ -1178,7 +1217,7 @@ class Zygote:
             raise SetupFailed(f"the zygote makes no box: {error}") from error
         pid = next(filter(str.isdigit, said), "")
         if pid and "next" in said:
-            return Box(ours, pid, str(self.pid), _socket.socket(fileno=said["next"][0]))
+            return Box(ours, pid, _socket.socket(fileno=said["next"][0]))
         ours.close()
         if pid:
             os.waitpid(int(pid), 0)
@@ -1188,10 +1227,9 @@ class Zygote:
 class Box:
     """The controller's end of one box: a socket to its init, and one to the case that waits."""
 
-    def __init__(self, sock: _socket.socket, pid: str, zygote: str, first_case: _socket.socket) -> None:
+    def __init__(self, sock: _socket.socket, pid: str, first_case: _socket.socket) -> None:
         self.socket = sock
         self.pid = pid  # of init, outside of the box
-        self.not_cases = {"1", zygote, pid}
         self.ended_fd = sock.fileno()
         self.number = 0  # of the case that runs
         self.next_case: _socket.socket | None = first_case
@@ -1226,6 +1264,10 @@ class Box:
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
 
+    def is_ready(self) -> bool:
+        """Whether a case is there that only waits for its input, or nearly."""
+        return self.next_case is not None or can_read(self.socket)
+
     def has_ended(self) -> bool:
         return False  # init says so by itself, on ended_fd
 
@@ -1248,8 +1290,8 @@ class Box:
         return (None if status < 0 else status), cpu_us / 1e6, peak_bytes, init_us / 1e6
 
     def pids(self) -> list[str]:
-        """Of all that run in the box but its init: this executor has one box at a time."""
-        return [name for name in os.listdir("/proc") if name.isdigit() and name not in self.not_cases]
+        """Of all that run in the box but its init: who is left without a parent becomes init's."""
+        return descendants(self.pid)
 
     def reaped_cpu_s(self) -> float:
         """Seconds of processor time of those of the case's processes that init has waited for."""
@@ -1263,14 +1305,24 @@ class Box:
         except (OSError, ValueError, IndexError):
             return 0.0
 
+    def kill(self) -> None:
+        """Init, which as process 1 takes all others along."""
+        self.socket.close()
+        if self.next_case is not None:
+            self.next_case.close()
+        os.kill(int(self.pid), signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
+
     def close(self) -> None:
-        """The box and all in it are gone afterwards."""
-        self.socket.close()  # init ends with it, and as process 1 takes all others along
-        try:
-            os.kill(int(self.pid), signal.SIGKILL)
-            os.waitpid(int(self.pid), 0)  # its parent was only there to make it, so that it is ours
-        except (ProcessLookupError, ChildProcessError):
-            pass
+        """After `kill`: the box and all in it are gone afterwards."""
+        deadline = time.monotonic() + BOX_TIMEOUT_S
+        while True:
+            try:
+                os.waitpid(int(self.pid), 0)
+                return
+            except ChildProcessError:  # not ours yet: its parent, which was only there to make it, has not quite ended
+                if time.monotonic() > deadline:
+                    raise SetupFailed("a box does not end") from None
+                time.sleep(0.0005)
 
 
 class Direct:
@@ -1296,7 +1348,7 @@ class Direct:
         if self.pid == 0:
             try:
                 give_up_rights(None)
-                become("exec" if what == "fork" else what, self.program, numbers, fds)
+                become(what.replace("fork", "exec"), self.program, numbers, fds)
             finally:
                 os._exit(111)
         self.ended_fd = open_pidfd(self.pid)
@@ -1316,14 +1368,43 @@ class Direct:
             peak_bytes = min(self.own_bytes, SMALL_BYTES)
         return status, cpu_s, peak_bytes, 0.0
 
+    def is_ready(self) -> bool:
+        return True
+
     def pids(self) -> list[str]:
         return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
     def reaped_cpu_s(self) -> float:
         return float(self.account[1])
 
+    def kill(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
+
+
+def can_read(sock: _socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def descendants(pid: str) -> list[str]:
+    """The pids of a process's children, of theirs, and so on."""
+    children: dict[str, list[str]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = file.read().rpartition(b")")[2].split()[1].decode()
+            except (OSError, IndexError):
+                continue  # it ended meanwhile
+            children.setdefault(parent, []).append(name)
+    found = list(children.get(pid, ()))
+    for name in found:
+        found.extend(children.get(name, ()))
+    return found
 
 
 # -- the controller: what the kernel tells ---------------------------------------------------------------------------
@@ -1449,63 +1530,90 @@ def remove_entry(top: str, entry: os.DirEntry[str]) -> None:
 
 
 class Executor:
-    """The zygote, the next submission's box if boxes can be made here, and who is told when nobody waits any more."""
+    """
+    The zygote, the next submission's box, and how a submission's cases go through its boxes.
+
+    From a number of cases on a submission gets a second box, and its cases take turns: while one runs in the one box,
+    the next gets ready in the other, where the first can neither see nor reach it.
+    """
 
     def __init__(self, watch_input: bool) -> None:
-        self.watch_input = watch_input
+        self.watch_input = watch_input  # whether the end of our own standard input ends us, since nobody waits any more
         self.zygote = Zygote()
-        self.box: Box | None = None
+        self.coming: _socket.socket | None = None  # a box that was asked for
         self.refusal: str | None = None  # why there are no boxes
         self.prepare_box()
 
     def prepare_box(self) -> None:
         """Make the next submission's box before it comes. The first shows whether boxes can be made at all."""
-        if self.refusal is None and self.box is None:
+        self.box: Box | None = None
+        if self.refusal is None:
             try:
-                self.box = self.zygote.make_box()
+                self.box = self.zygote.receive_box(self.coming or self.zygote.ask_for_box())
             except SetupFailed as error:
                 self.refusal = str(error)
                 self.zygote.close()
+            self.coming = None
 
     def run(self, request: dict[str, Any], inputs: Iterator[Input]) -> Iterator[Answer]:
         """
         Run the program against each input.
 
-        Yields what is said before the first, once it was checked that the program compiles, then an answer for each.
+        Yields what is said before the first, then an answer for each.
         """
         if request["schema"] != SCHEMA:
-            raise SetupFailed(
-                f"a request of schema {request['schema']}; this executor knows {SCHEMA}: rebuild the image"
-            )
+            raise SetupFailed(f"a request of schema {request['schema']}, not {SCHEMA}: rebuild the image")
         if request["language"] != "python":
             raise SetupFailed(f"this executor has no language {request['language']!r}")
-        limits, file_name = request["limits"], request["file_name"]
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", file_name):
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", request["file_name"]):
             raise SetupFailed("the program's name is none")
-        room: Box | Direct
-        if self.box is not None:
-            room, self.box = self.box, None
-            room.furnish(request["program"], file_name, limits["file_bytes"])
-        else:
-            room = Direct(request["program"], file_name)
+        if self.box is None:
+            rooms: list[Box] | list[Direct] = [Direct(request["program"], request["file_name"])]
+            yield {"ready": True, "box": False}
+            yield from self.run_cases(request, inputs, rooms)
+            return
+        rooms = [self.box]
         try:
-            check = self.run_case(room, "check", (open_nothing(), open_nothing()), {**limits, **CHECK_LIMITS})
-            compiles = (check["ending"], check["exit_code"]) == ("exited", 0)
-            yield {"ready": True, "box": isinstance(room, Box)}
-            for case in inputs:
-                if compiles:
-                    yield self.run_case(room, request["start"], case, limits)
-                    continue
-                for fd in case:
-                    os.close(fd)
-                message = check["stderr"] or b"the program could not be compiled within the limits\n"
-                yield {**check, "ending": "compile_error", "stdout": b"", "stderr": message}
-                check.update(cpu_time_s=0.0, wall_time_s=0.0)  # it was compiled once
+            self.furnish(self.box, request)
+            if request["inputs"] >= LEAST_FOR_TWO_BOXES:
+                self.coming = self.zygote.ask_for_box()
+            yield {"ready": True, "box": True}
+            yield from self.run_cases(request, inputs, rooms)
         finally:
-            room.close()
+            for room in rooms:
+                room.kill()
+            for room in rooms:
+                room.close()
 
-    def run_case(self, room: Box | Direct, what: str, case: Input, limits: Limits) -> Answer:
-        return Case(room, what, limits).run(case, self.watch_input)
+    def furnish(self, box: Box, request: dict[str, Any]) -> None:
+        box.furnish(request["program"], request["file_name"], request["limits"]["file_bytes"])
+
+    def run_cases(
+        self, request: dict[str, Any], inputs: Iterator[Input], rooms: Union[list[Box], list[Direct]]
+    ) -> Iterator[Answer]:
+        start = "check-" + request["start"]
+        for case in inputs:
+            run = Case(self.next_room(request, rooms), start, request["limits"])
+            answer = run.run(case, self.watch_input)
+            if run.compiles:
+                start = request["start"]
+            yield answer
+            if answer["ending"] == "compile_error":
+                break
+        for case in inputs:
+            for fd in case:
+                os.close(fd)
+            yield {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}  # it was compiled once
+
+    def next_room(self, request: dict[str, Any], rooms: Union[list[Box], list[Direct]]) -> Union[Box, Direct]:
+        """The room for the next case: not that of the last one, which is last in `rooms`, if the other is ready."""
+        if self.coming is not None and can_read(self.coming):
+            box, self.coming = self.zygote.receive_box(self.coming), None
+            rooms.insert(0, box)  # type: ignore[arg-type]
+            self.furnish(box, request)
+        if len(rooms) == 2 and (rooms[0].is_ready() or not rooms[1].is_ready()):
+            rooms.append(rooms.pop(0))  # type: ignore[arg-type]
+        return rooms[-1]
 
 
 def open_nothing() -> int:
@@ -1592,6 +1700,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
         with open(os.path.join(SUBMISSION_DIRECTORY, file_name), "rb") as source:
             program = source.read()
     request = {"schema": SCHEMA, "file_name": file_name, "language": "python", "program": program, "start": "fork"}
+    request["inputs"] = len(inputs)
     out = b""
     answers = executor.run({**request, "limits": DEFAULT_LIMITS}, iter(inputs))
     next(answers)  # that it is ready

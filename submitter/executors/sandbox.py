@@ -24,10 +24,11 @@ from submitter.executors.wire import (
     encode_input,
     encode_request,
     max_answer_bytes,
+    setup_failure,
 )
 from submitter.model import CaseInput, Ending, Job, RunResult
 
-READY_TIMEOUT_S = 60.0  # until an executor is ready; of these, compiling the program may take 20
+READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
 WALL_STRETCH = 4  # the executor's: of its limit, what a case may take on a machine that is short of processors
 MAX_LINE_BYTES = 8192  # of any line but an answer
@@ -116,27 +117,27 @@ class ExecutorSandbox:
         clean = False
         try:
             try:
-                executor.send(encode_request(job, self._start), READY_TIMEOUT_S)
+                executor.send(encode_request(job, self._start, len(inputs)), READY_TIMEOUT_S)
                 has_box = decode_ready(executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
             except ExecutorLost as exc:
                 raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
             out_of_memory = False
-            for case in inputs if has_box else inputs[:1]:
-                result = self._run_fairly(executor, job, case)
+            for number, case in enumerate(inputs if has_box else inputs[:1]):
+                result = self._run_fairly(executor, job, case, is_first=number == 0)
                 out_of_memory |= result.ending is Ending.MEMORY_LIMIT
                 yield result
             clean = has_box and not out_of_memory and _has_put_all_away(executor)
         finally:
             self._lender.give_back(executor, clean=clean)
 
-    def _run_fairly(self, executor: Executor, job: Job, case: CaseInput) -> RunResult:
+    def _run_fairly(self, executor: Executor, job: Job, case: CaseInput, *, is_first: bool) -> RunResult:
         with self._turns.among_others():
-            result = _exchange(executor, job, case)
+            result = _exchange(executor, job, case, is_first)
         starved = result.starved_s > STARVED_SHARE * result.wall_time_s
         if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT} or not starved:
             return result
         with self._turns.alone():
-            again = _exchange(executor, job, case)
+            again = _exchange(executor, job, case, is_first=False)
         log.info(
             "case_run_again",
             ending=str(result.ending),
@@ -168,10 +169,22 @@ class ExecutorSandbox:
         self._lender.close()
 
 
-def _exchange(executor: Executor, job: Job, case: CaseInput) -> RunResult:
+def _exchange(executor: Executor, job: Job, case: CaseInput, is_first: bool) -> RunResult:
+    """
+    Have one case run.
+
+    What an executor cannot do for the first case is a fault of ours, since nothing of the program has run in it. Later
+    it may be the program's doing.
+
+    Raises:
+        SandboxUnavailable: the first case could not be begun.
+        ExecutorLost: it fell silent or broke the protocol; a later case could not be begun.
+    """
     limits = job.limits
     executor.send(encode_input(case), ANSWER_SLACK_S)
     line = executor.read_line(max_answer_bytes(limits), WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S)
+    if is_first and (reason := setup_failure(line)) is not None:
+        raise SandboxUnavailable(f"the executor cannot run cases: {reason}")
     return decode_answer(line, limits)
 
 

@@ -30,11 +30,11 @@ PROBE = b'{"schema": %d, "probe": true}\n' % SCHEMA  # asks whether an executor 
 DONE = b'{"done": true}\n'  # no more inputs
 
 
-def encode_request(job: Job, start: str) -> bytes:
+def encode_request(job: Job, start: str, inputs: int) -> bytes:
     """
     The line with which a job begins. A `Job` has no expected outputs: none can go in.
 
-    `start` is how a case does: "fork" or "exec".
+    `start` is how a case does: "fork" or "exec". `inputs` is how many are meant to follow.
     """
     limits = job.limits
     return _line(
@@ -44,6 +44,7 @@ def encode_request(job: Job, start: str) -> bytes:
             "language": job.language,
             "program": _base64(job.program),
             "start": start,
+            "inputs": inputs,
             "limits": {
                 "cpu_time_s": limits.cpu_time_s,
                 "wall_time_s": limits.wall_time_s,
@@ -91,6 +92,11 @@ def decode_ready(line: bytes) -> bool:
         reason = str(said.get("setup_failed") or "it does not say why")[:500]
         raise SandboxUnavailable(f"the executor cannot run cases: {reason}")
     return bool(said["box"])
+
+
+def setup_failure(line: bytes) -> str | None:
+    """What an executor says went wrong instead of an answer; None if it is not that."""
+    return str(_document(line).get("setup_failed"))[:500] if line.startswith(b'{"setup_failed"') else None
 
 
 def decode_idle(line: bytes) -> None:

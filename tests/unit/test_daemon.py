@@ -748,17 +748,17 @@ def test_no_message_is_taken_while_something_is_not_contained(
     received_at: list[int] = []
 
     def find_leaks() -> list[str]:
-        received_at.append(len(house.queue.of("receive")))
+        received_at.append(len(watched.queue.of("receive")))
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    house = make_house(find_leaks=find_leaks)
-    house.submit()
+    watched = make_house(find_leaks=find_leaks)
+    watched.submit()
     with structlog.testing.capture_logs() as lines:
-        house.start()
-        house.queue.wait_for("delete")
+        watched.start()
+        watched.queue.wait_for("delete")
     assert received_at == [0, 0, 0, 0]
     told = [line for line in lines if line["log_level"] == "error"]
     assert [line["event"] for line in told] == ["not_contained", "sandbox_unavailable", "not_contained"]

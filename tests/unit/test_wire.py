@@ -60,7 +60,7 @@ def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
 
 def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
     limits = Limits(cpu_time_s=1.5, wall_time_s=3.0, memory_bytes=64 * MIB, output_bytes=10, file_bytes=20, processes=4)
-    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a"), limits=limits), "fork")
+    request = encode_request(job(CaseInput(("3", "")), CaseInput((), b"a"), limits=limits), "fork", 1)
     assert request.count(b"\n") == 1
     assert request.endswith(b"\n")
     assert json.loads(request) == {
@@ -77,6 +77,7 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
         },
         "program": base64_of(b"print(1)"),
         "start": "fork",
+        "inputs": 1,
     }
 
 
@@ -96,7 +97,7 @@ def test_expected_output_is_in_nothing_that_is_sent(mode: InputMode, kind: CaseK
     sent = json.loads(encode_input(case))
     decoded = b" ".join(base64.b64decode(data) for data in [*sent["arguments"], sent["stdin"]])
     assert b"input" in decoded
-    assert b"expected" not in encode_request(job(case), "fork")
+    assert b"expected" not in encode_request(job(case), "fork", 1)
     assert b"expected" not in decoded
 
 
