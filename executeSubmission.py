@@ -116,6 +116,7 @@ FAULT_EXIT_CODE = 111  # of a case that has not become its program
 INTERRUPTED = 130  # stands for the end by SIGINT
 # What most programs do: the pages of memory that it writes to are the case's own before the clock starts.
 REHEARSAL = "import sys\ndef square(n):\n    return n * n\nfor text in ['3']:\n    f'{square(int(text))}'.split()\n"
+MANY_OBJECTS = 2000  # are not looked through: to give them back would take as long
 LEAST_RECURSION = 50  # of the recursion limit, for a function of ours to be called
 LONELY_REFERENCES = 2  # to a function that only its module's names hold, and the call that counts
 # What a case says on its fault pipe: that it is there; that it compiles and begins, the last thing before the program;
@@ -628,21 +629,55 @@ def run_as_main(program: str, arguments: list[str]) -> NoReturn:
     system.path_importer_cache.clear()
     system.path_importer_cache.update(cache)
     # Looked up now: to look for a function of the C API, ctypes runs Python code, which a program may trace.
-    run_file, leave, held, end, new = API.PyRun_SimpleFileExFlags, API.Py_Exit, HELD, END, STAGE[0]
-    API.PyThreadState_Swap(new)
+    run_file, swap, leave = API.PyRun_SimpleFileExFlags, API.PyThreadState_Swap, API.Py_Exit
+    old, new = API.PyThreadState_Get(), STAGE[0]
+    swap(new)
     for key in THREAD_STATE_KEYS:
         LIBC.pthread_setspecific(key, new)
     API.Py_LeaveRecursiveCall()  # the frames above count against the program's recursion limit
     code = 1 if run_file(file, path, 1, None) else 0
-    if code and getattr(system, "last_type", None) is KeyboardInterrupt:
-        code = INTERRUPTED
-    if system.getrecursionlimit() < LEAST_RECURSION:
-        held.clear()  # not enough for leave_early
-    streams = getattr(system, "stdout", None), getattr(system, "stderr", None)
-    if code == INTERRUPTED or (streams[0] is system.__stdout__ and streams[1] is system.__stderr__):
-        end.append(code)
+    swap(old)  # for what follows is ours
+    try:
+        if code and getattr(system, "last_type", None) is KeyboardInterrupt:
+            code = INTERRUPTED
+        streams = getattr(system, "stdout", None), getattr(system, "stderr", None)
+        are_ours = streams[0] is system.__stdout__ and streams[1] is system.__stderr__
+        if system.getrecursionlimit() < LEAST_RECURSION:
+            HELD.clear()  # not enough for leave_early
+        elif code == INTERRUPTED:
+            END.append(code)
+        elif are_ours:
+            END.append(code)
+            if has_nothing_to_end() and flush_streams():
+                os._exit(code)
+    except:  # noqa: E722, S110 - by any name: a program may have deleted built-in ones
+        pass
+    swap(new)
     leave(code)  # by way of the interpreter's own end: threads, atexit, __del__, flushing
     raise AssertionError  # the interpreter is gone
+
+
+def has_nothing_to_end() -> bool:
+    """Whether all that the interpreter would do at its end is to give back memory: so it is with most programs."""
+    if not sys.modules.keys().isdisjoint(("threading", "atexit", "_ctypes")):
+        return False
+    if sys.gettrace() or sys.getprofile() or gc.get_debug() or gc.callbacks:
+        return False
+    there = gc.get_objects()  # without those that were frozen
+    return len(there) < MANY_OBJECTS and not any(map(has_an_end, there))
+
+
+def has_an_end(thing: object) -> bool:
+    """
+    Whether something may be seen when this object goes: a file, a suspended generator, whatever has a __del__.
+
+    Nothing of the program's may be called to find out; where that is not certain, it has one.
+    """
+    kind = type(thing)
+    if type(kind) is not type or kind is _weakref.ref:
+        return True
+    of = thing if kind is type else kind
+    return any("__del__" in of_those.__dict__ for of_those in of.__mro__)  # type: ignore[attr-defined]
 
 
 def leave_early(_: object) -> None:
@@ -654,18 +689,24 @@ def leave_early(_: object) -> None:
     """
     if len(END) != 2 or END[0]() is not None:
         return
-    code = END[1]
-    for stream in (sys.__stdout__, sys.__stderr__):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except BaseException:
-            code = 120  # as the interpreter says that it could not
+    code = END[1] if flush_streams() else 120  # as the interpreter says that it could not
     LIBC.fflush(None)
     if code == INTERRUPTED:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         os.kill(os.getpid(), _signal.SIGINT)
     os._exit(code)
+
+
+def flush_streams() -> bool:
+    """Standard output and error; whether they could be."""
+    could = True
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:
+            could = False
+    return could
 
 
 def preload_out_of_sight(names: list[str]) -> None:
