@@ -141,16 +141,8 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWN
     0x40000000,
 )
 NAMESPACES = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
-    1,
-    2,
-    4,
-    8,
-    32,
-    4096,
-    16384,
-    1 << 18,
-)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE = 32, 1024, 4096, 16384, 1 << 18
 NOTHING_SPECIAL = MS_NOSUID | MS_NODEV | MS_NOEXEC
 MNT_DETACH = 2
 AT_FDCWD, AT_RECURSIVE, SYS_MOUNT_SETATTR = -100, 0x8000, 442
@@ -279,7 +271,7 @@ def be_init(sock: _socket.socket) -> NoReturn:
         for capability in range(64):
             if LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
                 break  # there are no more of them
-        proc = close_the_box()
+        proc, last_pid = close_the_box()
         looks: dict[str, object] = {}
         file_bytes = number = 0
         while True:
@@ -301,6 +293,7 @@ def be_init(sock: _socket.socket) -> NoReturn:
             numbers = (-1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
             sock.send(" ".join(map(str, numbers)).encode())
             renew_places(looks, file_bytes)
+            start_pids_anew(last_pid)
     except BaseException as error:
         sock.send(f"{type(error).__name__}: {error}".encode()[:4096])
     finally:
@@ -346,21 +339,31 @@ def until_end(sock: _socket.socket, pid: int) -> Iterator[tuple[bytes, list[int]
         os.close(exit_fd)
 
 
-def close_the_box() -> int:
+def close_the_box() -> tuple[int, int | None]:
     """
     Make all that can be seen in the box unwritable, and hide what need not be seen.
 
-    Returns a descriptor of the box's /proc in which a case may still write to its own files.
+    Returns descriptors: of the box's /proc in which a case may still write to its own files, and of what sets the next
+    pid, where that can be had.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE, None)
     make_all_unwritable()
     for directory in COVERED_DIRECTORIES:
         if os.path.isdir(directory):
             mount("none", directory, "tmpfs", NOTHING_SPECIAL | MS_RDONLY, "size=4k,nr_inodes=2,mode=555")
-    mount_proc(0)
+    mount("proc", "/proc", "proc", NOTHING_SPECIAL, None)
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-    mount_proc(MS_RDONLY)  # over the first, which only the descriptor reaches now
-    return proc
+    try:
+        last_pid: int | None = os.open("/proc/sys/kernel/ns_last_pid", os.O_WRONLY)
+    except OSError:
+        last_pid = None
+    # Over the first, which only the descriptors reach now. A case sees its own processes, and not what init counts, and
+    # where the kernel can (5.8) nothing else.
+    try:
+        mount("proc", "/proc", "proc", NOTHING_SPECIAL | MS_RDONLY, "subset=pid,hidepid=2")
+    except OSError:
+        mount("proc", "/proc", "proc", NOTHING_SPECIAL | MS_RDONLY, None)
+    return proc, last_pid
 
 
 def make_all_unwritable() -> None:
@@ -369,21 +372,13 @@ def make_all_unwritable() -> None:
     if LIBC.syscall(SYS_MOUNT_SETATTR, AT_FDCWD, b"/", AT_RECURSIVE, attributes, len(attributes)) == 0:
         return
     # Before Linux 5.12 one by one. A flag that a mount was made with may not be taken away: it is said again.
-    flags = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "noatime": 1024, "relatime": 1 << 21}
+    flags = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "noatime": MS_NOATIME, "relatime": 1 << 21}
     with open("/proc/self/mountinfo") as file:
         mounts = [line.split()[4:6] for line in file]
     for place, options in mounts:
         kept = sum(flags.get(option, 0) for option in options.split(","))
         path = place.encode().decode("unicode_escape")  # blanks and the like are written in octal
         mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
-
-
-def mount_proc(flags: int) -> None:
-    """The processes of the box, and where the kernel can (5.8) nothing else."""
-    try:
-        mount("proc", "/proc", "proc", NOTHING_SPECIAL | flags, "subset=pid")
-    except OSError:
-        mount("proc", "/proc", "proc", NOTHING_SPECIAL | flags, None)
 
 
 def place_program(file_name: str, source: int) -> None:
@@ -398,7 +393,8 @@ def place_program(file_name: str, source: int) -> None:
 
 def mount_place(directory: str, file_bytes: int) -> object:
     """A new, empty file system in memory that cases may write to; returns how it looks before any was there."""
-    mount("none", directory, "tmpfs", NOTHING_SPECIAL, f"size={file_bytes},nr_inodes={MAX_INODES},mode=1777")
+    options = f"size={file_bytes},nr_inodes={MAX_INODES},mode=1777"
+    mount("none", directory, "tmpfs", NOTHING_SPECIAL | MS_NOATIME, options)
     return look_of(directory)
 
 
@@ -408,6 +404,15 @@ def renew_places(looks: dict[str, object], file_bytes: int) -> None:
         if look_of(directory) != look:
             check_call("umount", LIBC.umount2(directory.encode(), MNT_DETACH))
             looks[directory] = mount_place(directory, file_bytes)
+
+
+def start_pids_anew(last_pid: int | None) -> None:
+    """Or a case could tell from its pid how many processes those before it had. Not every kernel lets us."""
+    if last_pid is not None:
+        try:
+            os.pwrite(last_pid, b"1", 0)
+        except OSError:
+            pass
 
 
 def look_of(directory: str) -> object:
@@ -996,6 +1001,10 @@ class SetupFailed(Exception):
     """The executor cannot do its part; never the program's fault."""
 
 
+class BoxLost(Exception):
+    """A box broke while a program ran in it. We end without a word, so that nothing is said of whose fault it is."""
+
+
 # -- the controller: one case ----------------------------------------------------------------------------------------
 
 
@@ -1041,7 +1050,7 @@ class Case:
                 wall_time_s = time.monotonic() - started
             finally:
                 # Processes first, pipes second: a survivor that holds a pipe open must not make us wait for it.
-                status, reaped_cpu_s, reaped_peak_bytes, init_cpu_s = self.room.finish(ended)
+                status, reaped_cpu_s, reaped_peak_bytes, init_cpu_s = self._finish(ended, fault_read)
             if self.ending is None:
                 self.status = status  # how it ended by itself; what our own kill did to it says nothing
             cpu_s = reaped_cpu_s
@@ -1057,6 +1066,16 @@ class Case:
                 os.close(fd)
         self._heed_fault()
         return self._account(wall_time_s, cpu_s, reaped_peak_bytes, count_oom_kills() > oom_kills)
+
+    def _finish(self, ended: bool, fault: int) -> tuple[int | None, float, int, float]:
+        """`finish` of the room. If that fails when the program has begun, it may be the program's doing."""
+        try:
+            return self.room.finish(ended)
+        except SetupFailed as error:
+            self._read(fault, self.fault, None)
+            if COMPILED in self.fault:
+                raise BoxLost(str(error)) from error
+            raise
 
     def _heed_fault(self) -> None:
         """
@@ -1261,7 +1280,7 @@ class Zygote:
             return Box(ours, pid, _socket.socket(fileno=said["next"][0]))
         ours.close()
         if pid:
-            os.waitpid(int(pid), 0)
+            wait_for_init(pid)
         raise SetupFailed("; ".join(sorted(set(said) - {pid, ""})) or "the zygote has ended")
 
 
@@ -1355,15 +1374,20 @@ class Box:
 
     def close(self) -> None:
         """After `kill`: the box and all in it are gone afterwards."""
-        deadline = time.monotonic() + BOX_TIMEOUT_S
-        while True:
-            try:
-                os.waitpid(int(self.pid), 0)
-                return
-            except ChildProcessError:  # not ours yet: its parent, which was only there to make it, has not quite ended
-                if time.monotonic() > deadline:
-                    raise SetupFailed("a box does not end") from None
-                time.sleep(0.0005)
+        wait_for_init(self.pid)
+
+
+def wait_for_init(pid: str) -> None:
+    """Until it is gone. Its parent was only there to make it, so that it is ours as soon as that has ended too."""
+    deadline = time.monotonic() + BOX_TIMEOUT_S
+    while True:
+        try:
+            os.waitpid(int(pid), 0)
+            return
+        except ChildProcessError:
+            if time.monotonic() > deadline:
+                raise SetupFailed("a box does not end") from None
+            time.sleep(0.0005)
 
 
 class Direct:
@@ -1791,7 +1815,7 @@ def main() -> None:
             serve(executor)
         else:
             run_once(executor, options.subid, options.input_mode)
-    except SetupFailed as error:
+    except (SetupFailed, BoxLost) as error:
         sys.exit(f"executor: {error}")
 
 

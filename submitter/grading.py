@@ -70,7 +70,7 @@ class Grader:
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
             report = summarize(results)
-            # The executor is gone by now: before that, no expected output may be where a program could read it.
+            # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
             directory.write(f"{name}.out", encode_out(report))
         return report

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 
 MIB = 1024 * 1024
+WALL_STRETCH = 4  # times its wall time limit, at the most, is what a case may take on a machine short of processors
 
 
 class CaseKind(StrEnum):

@@ -8,7 +8,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
-from submitter.model import CaseResult, Comparison, Ending, GradeReport, Limits, RunResult, TestCase, Verdict
+from submitter.model import (
+    WALL_STRETCH,
+    CaseResult,
+    Comparison,
+    Ending,
+    GradeReport,
+    Limits,
+    RunResult,
+    TestCase,
+    Verdict,
+)
 
 Normal = Callable[[bytes], bytes]
 
@@ -81,7 +91,8 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
             assert_never(run.ending)
     if run.cpu_time_s > limits.cpu_time_s:
         return Verdict.TIME_LIMIT_EXCEEDED
-    if run.wall_time_s > limits.wall_time_s:
+    # Time for which it could have run and was not let is not its own; the executor says the same while it runs.
+    if run.wall_time_s - min(run.starved_s, (WALL_STRETCH - 1) * limits.wall_time_s) > limits.wall_time_s:
         return Verdict.WALL_TIME_LIMIT_EXCEEDED
     if run.ending is Ending.SIGNALED or run.exit_code != 0:
         return Verdict.RUNTIME_ERROR

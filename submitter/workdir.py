@@ -1,8 +1,8 @@
 """
 Working directories: one a submission, `<work_dir>/<name>/`, alive while it is graded.
 
-Only we ever write here: executors see the directory read-only. So it may be
-opened and removed afterwards without fear of what a program planted. A lock
+Only we ever write here, and no executor sees it: it is for people. So it may be
+opened and removed without fear of what a program planted. A lock
 on the directory itself tells a neighbour's work from what a dead process left;
 the kernel drops it with the process.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from submitter.errors import SandboxUnavailable, SubmissionBusy
 
-DIRECTORY_MODE, FILE_MODE = 0o755, 0o644  # executors run as strangers and must read; the parent keeps others out
+DIRECTORY_MODE, FILE_MODE = 0o755, 0o644  # for whoever is let into the parent
 
 _SUBMISSION_ID = re.compile(r"[0-9a-f]{32}")
 

@@ -26,11 +26,10 @@ from submitter.executors.wire import (
     max_answer_bytes,
     setup_failure,
 )
-from submitter.model import CaseInput, Ending, Job, RunResult
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, RunResult
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
-WALL_STRETCH = 4  # the executor's: of its limit, what a case may take on a machine that is short of processors
 MAX_LINE_BYTES = 8192  # of any line but an answer
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
 SIGKILL = 9

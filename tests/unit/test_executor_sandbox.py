@@ -191,3 +191,31 @@ def test_a_case_that_is_too_slow_alone_too_is_not_run_a_third_time() -> None:
 def test_all_other_cases_are_run_once(run: bytes) -> None:
     [result] = results_of(run)
     assert result.earlier is None
+
+
+# -- an executor that says that it cannot -------------------------------------------------------------------------
+
+CANNOT = b'{"setup_failed": "no processes left"}'
+
+
+def test_a_first_case_that_cannot_be_begun_is_our_fault() -> None:
+    """Nothing of the program has run in that executor."""
+    launcher = ScriptedLauncher(lambda _: CANNOT)
+    with pytest.raises(SandboxUnavailable, match="no processes left") as caught:
+        list(sandbox_of(launcher).run(job()))
+    assert not isinstance(caught.value, ExecutorLost)
+
+
+def test_a_later_case_that_cannot_be_begun_is_tried_in_a_fresh_executor() -> None:
+    """What an earlier case did may be the reason; and if it were to be ours again, it would be the first there."""
+    failures = {B: 1}
+
+    def play(text: str) -> bytes:
+        if failures.get(text, 0) > 0:
+            failures[text] -= 1
+            return CANNOT
+        return answer(text)
+
+    launcher = ScriptedLauncher(play)
+    assert [result.stdout for result in sandbox_of(launcher).run(job())] == [b"a", b"b", b"c"]
+    assert len(launcher.started) == 2

@@ -202,3 +202,23 @@ def test_sums_of_tenths_are_written_as_such() -> None:
 def test_all_of_nothing_is_nothing() -> None:
     report = summarize([])
     assert (report.score, report.max_score, report.execution_time_s) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wall_time_s", "starved_s", "verdict"),
+    [
+        (12.0, 8.0, Verdict.ACCEPTED),
+        (12.0, 1.0, Verdict.WALL_TIME_LIMIT_EXCEEDED),
+        (39.0, 39.0, Verdict.ACCEPTED),
+        (41.0, 41.0, Verdict.WALL_TIME_LIMIT_EXCEEDED),
+    ],
+)
+def test_time_for_which_no_processor_was_free_is_not_held_against_a_program(
+    wall_time_s: float, starved_s: float, verdict: Verdict
+) -> None:
+    """Up to four times its limit: for longer nobody waits."""
+    limits = Limits(wall_time_s=10.0)
+    run = RunResult(
+        ending=Ending.EXITED, exit_code=0, stdout=b"9\n", wall_time_s=wall_time_s, starved_s=starved_s, cpu_time_s=0.1
+    )
+    assert judge_run(limits, Comparison.TRAILING_BLANKS, run, b"9\n") is verdict
