@@ -36,16 +36,8 @@ LAYERS: Sequence[Layer] = (
     Layer("the read-only remount", [("    make_all_unwritable()\n", "")]),
     Layer("covering directories", [("    for directory in COVERED_DIRECTORIES:\n", "    for directory in ():\n")]),
     Layer("looking for traces of a case", [("            renew_places(looks, file_bytes)\n", "")]),
-    Layer(
-        "compiling before the first case",
-        [
-            (
-                '            check = self.run_case(room, "check", (open_nothing(), open_nothing()), '
-                "{**limits, **CHECK_LIMITS})\n",
-                '            check: Answer = {"ending": "exited", "exit_code": 0}\n',
-            )
-        ],
-    ),
+    Layer("compiling before the first run", [('"check-" + request["start"]', 'request["start"]')]),
+    Layer("starting pids anew", [("            start_pids_anew(last_pid)\n", "")]),
 )
 
 
