@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help demo test test-all check bench image clean
+.PHONY: help demo test test-all test-vm check bench image clean
 
 help:
 	@echo "make demo      everything on this machine: grades sample programs, prints a table"
 	@echo "make test      check, and every test once"
 	@echo "make test-all  the long forms too"
+	@echo "make test-vm   the executor in a virtual machine with systemd, cgroup v2 and AppArmor; as root, ten minutes"
 	@echo "make check     style, types and import direction, in seconds"
 	@echo "make bench     what it costs, against others that are on PATH: half an hour, on an idle machine"
 	@echo "make clean     remove what the others made here"
@@ -29,6 +30,10 @@ test: check image
 
 test-all: check image
 	@$(BIN)/pytest
+
+# Part of test-all too, where it is skipped if no machine can be built.
+test-vm: image
+	@SUBMITTER_REQUIRE_VM=1 $(BIN)/pytest tests/vm
 
 bench: image
 	@$(BIN)/python -m benchmarks

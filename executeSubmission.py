@@ -512,7 +512,7 @@ def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_NPROC, processes + 1),  # init is the same user
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # no dump: 0 is no limit where core_pattern names a program, 1 is (core(5))
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
@@ -827,13 +827,13 @@ OOM_COUNTER = find_counter(
 ALLOWED = {
     "x86_64": (
         "0-15 17-28 32-40 44-48 51-52 54-55 57-63 72-100 102 104 107-112 115 118 120-121 124-125 127-133 137-138 140 "
-        "143 145-152 158 160 162 186-202 204 213 217-219 221-226 228-235 247 252-255 257-271 273-278 280-287 289-297 "
+        "143 145-152 158 160 186-202 204 213 217-219 221-226 228-235 247 252-255 257-271 273-278 280-287 289-297 "
         "299 307 309 315-316 318 322 324-328 332 334 424 434 436-437 439 441 449 452 "
     ),
     "aarch64": (
-        "5-17 19-28 31-38 43-50 52-57 59 61-88 90 93-96 98-103 107-111 113-115 120-121 123-139 141 148 150 153-158 "
-        "160 163-166 168-169 172-179 204-216 221-223 226-233 240 243 260 269 275-276 278 281 283-287 291 293 424 434 "
-        "436-437 439 441 449 452 "
+        "5-17 19-28 31-38 43-50 52-57 59 61-80 82-88 90 93-96 98-103 107-111 113-115 120-121 123-139 141 148 150 "
+        "153-158 160 163-166 168-169 172-179 204-216 221-223 226-233 240 243 260 269 275-276 278 281 283-287 291 293 "
+        "424 434 436-437 439 441 449 452 "
     ),
 }
 # Allowed with some arguments only: see _argument_rule.
@@ -1153,9 +1153,12 @@ class Case:
         wall_limit_s = self.limits["wall_time_s"]
         if self.ending is not None:
             return
-        if self._cpu_s() > self.limits["cpu_time_s"]:
+        cpu_s = self._cpu_s()
+        # Its own processes may have kept each other waiting: while one of them ran, no processor was missing.
+        starved_s = min(self.starved_s, max(0.0, wall_time_s - cpu_s))
+        if cpu_s > self.limits["cpu_time_s"]:
             self.ending = "cpu_limit"
-        elif wall_time_s - min(self.starved_s, (WALL_STRETCH - 1) * wall_limit_s) > wall_limit_s:
+        elif wall_time_s - min(starved_s, (WALL_STRETCH - 1) * wall_limit_s) > wall_limit_s:
             self.ending = "wall_limit"
         elif memory_bytes > self.limits["memory_bytes"] and OOM_COUNTER is None and self._outgrown(pids):
             self.ending = "memory_limit"
@@ -1171,7 +1174,7 @@ class Case:
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
-                memory_bytes += unshared_and_shared_bytes(name)
+                memory_bytes += unshared_and_shared_bytes(with_memory(name))
             except (OSError, ValueError):
                 continue  # it ended meanwhile
             own = int(fields[11]) + int(fields[12])
@@ -1230,7 +1233,7 @@ class Case:
             "cpu_time_s": round(max(0.0, cpu_s), 6),
             "wall_time_s": round(wall_time_s, 6),
             "memory_bytes": max(self.peak_bytes, reaped_peak_bytes),
-            "starved_s": round(self.starved_s, 6),
+            "starved_s": round(min(self.starved_s, max(0.0, wall_time_s - cpu_s)), 6),
         }
 
 
@@ -1494,13 +1497,22 @@ def writable_bytes(pids: list[str]) -> int:
     for pid in pids:
         total = 0
         try:
+            thread = with_memory(pid)
             for directory in WRITABLE_DIRECTORIES:
-                usage = os.statvfs(f"/proc/{pid}/root{directory}")
+                usage = os.statvfs(f"/proc/{thread}/root{directory}")
                 total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
             return total
         except OSError:
             continue  # it ended meanwhile
     return 0
+
+
+def with_memory(pid: str) -> str:
+    """The thread to ask for a process's memory: when the main one has ended the kernel says nothing of it."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        if file.read().rpartition(b")")[2].split()[0] == b"Z":
+            return next((name for name in os.listdir(f"/proc/{pid}/task") if name != pid), pid)
+    return pid
 
 
 def unshared_and_shared_bytes(pid: str) -> int:
@@ -1512,7 +1524,7 @@ def unshared_and_shared_bytes(pid: str) -> int:
     sizes = {}
     with open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
-            if line.startswith((b"RssAnon:", b"RssShmem:")):
+            if line.startswith((b"RssAnon:", b"RssShmem:", b"VmSwap:")):
                 sizes[line.split()[0]] = int(line.split()[1])
     return 1024 * sum(sizes.values())
 
@@ -1520,9 +1532,10 @@ def unshared_and_shared_bytes(pid: str) -> int:
 def proportional_bytes(pid: str) -> tuple[int, int]:
     """Bytes of a process's memory and of what it shares with others, its part of that; slower to read than its size."""
     try:
+        pid = with_memory(pid)
         with open(f"/proc/{pid}/smaps_rollup") as file:
-            sizes = dict(line.split()[:2] for line in file if line.startswith("Pss_"))
-        return 1024 * int(sizes["Pss_Anon:"]), 1024 * int(sizes["Pss_Shmem:"])
+            sizes = dict(line.split()[:2] for line in file if line.startswith(("Pss_", "SwapPss:")))
+        return 1024 * (int(sizes["Pss_Anon:"]) + int(sizes["SwapPss:"])), 1024 * int(sizes["Pss_Shmem:"])
     except (OSError, ValueError, KeyError):
         pass  # it ended, or the kernel has no such file
     try:
@@ -1714,6 +1727,7 @@ def serve(executor: Executor) -> None:
             say({"alive": True, "box": executor.refusal is None, "reason": executor.refusal})
             continue
         request["program"] = base64.b64decode(request["program"])
+        oom_kills = count_oom_kills()
         try:
             for answer in executor.run(request, read_inputs(buffered)):
                 streams = {name: base64.b64encode(answer[name]).decode() for name in STREAMS if name in answer}
@@ -1721,6 +1735,8 @@ def serve(executor: Executor) -> None:
         except SetupFailed as error:
             say({"setup_failed": str(error)})
             raise
+        if count_oom_kills() > oom_kills:
+            raise BoxLost("the kernel has killed for memory: perhaps not only a case")
         say({"idle": True})
         executor.prepare_box()
 

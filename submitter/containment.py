@@ -6,13 +6,16 @@ is the tests' (docs/threat-model.md).
 """
 
 import contextlib
+import dataclasses
 
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 from submitter.ports import Sandbox
 
+# Time enough on any machine: a case that ends for want of it has not shown what it was to show.
 LIMITS = Limits(
-    cpu_time_s=0.5, wall_time_s=5.0, memory_bytes=64 << 20, output_bytes=4096, file_bytes=1 << 20, processes=8
+    cpu_time_s=10.0, wall_time_s=30.0, memory_bytes=64 << 20, output_bytes=4096, file_bytes=1 << 20, processes=8
 )
+LITTLE_TIME = dataclasses.replace(LIMITS, cpu_time_s=0.5)
 
 # Each case does what its argument says and prints what it should not have been able to do.
 PROGRAM = b"""\
@@ -105,7 +108,7 @@ def memory():
 globals()[sys.argv[1]]()
 """
 # Looking comes twice, since cases take turns between two boxes.
-TRIES = ["network", "rights", "calls", "files", "processes", "surroundings", "leave", "look", "look", "time", "memory"]
+TRIES = ["network", "rights", "calls", "files", "processes", "surroundings", "leave", "look", "look", "memory"]
 IS_STOPPED = {"time": Ending.CPU_LIMIT, "memory": Ending.MEMORY_LIMIT}
 
 
@@ -116,16 +119,20 @@ def find_leaks(sandbox: Sandbox) -> list[str]:
     Raises:
         SandboxUnavailable: no program can be run at all.
     """
+    results = [*_run(sandbox, LIMITS, TRIES), *_run(sandbox, LITTLE_TIME, ["time"])]
+    return [f"{what}: {problem}" for what, result in results if (problem := _problem(what, result))]
+
+
+def _run(sandbox: Sandbox, limits: Limits, tries: list[str]) -> list[tuple[str, RunResult]]:
     job = Job(
         program=PROGRAM,
         file_name="containment.py",
         language="python",
-        limits=LIMITS,
-        inputs=tuple(CaseInput((what,)) for what in TRIES),
+        limits=limits,
+        inputs=tuple(CaseInput((what,)) for what in tries),
     )
     with contextlib.closing(sandbox.run(job)) as runs:
-        results = list(zip(TRIES, runs, strict=True))
-    return [f"{what}: {problem}" for what, result in results if (problem := _problem(what, result))]
+        return list(zip(tries, runs, strict=True))
 
 
 def _problem(what: str, result: RunResult) -> str:

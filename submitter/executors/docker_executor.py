@@ -86,8 +86,9 @@ class DockerLauncher:
 
     def start(self, room: Room) -> "DockerExecutor":
         container: str | None = None
+        profile = APPARMOR_PROFILE if self._apparmor else None  # other threads may find meanwhile that it is missing
         try:
-            container, attached = self._create(room)
+            container, attached = self._create(room, profile)
             self._api.start(container)
             return DockerExecutor(self._api, container, attached, room)
         except docker.errors.ImageNotFound as exc:
@@ -97,21 +98,22 @@ class DockerLauncher:
         except _ENGINE_ERRORS as exc:
             if container is not None:
                 remove(self._api, container)
-            if self._apparmor and "apparmor" in str(exc).lower():
+            if profile is not None and "apparmor" in str(exc).lower():
+                if self._apparmor:
+                    log.warning("apparmor_profile_missing", profile=profile, reason=_short(exc))
                 self._apparmor = False  # then Docker's own profile stands, under which no box can be made
-                log.warning("apparmor_profile_missing", profile=APPARMOR_PROFILE, reason=_short(exc))
                 return self.start(room)
             raise SandboxUnavailable(f"Docker could not start an executor: {_short(exc)}") from exc
 
-    def _create(self, room: Room) -> tuple[str, Any]:
+    def _create(self, room: Room, profile: str | None) -> tuple[str, Any]:
         """A container that has not started, and the stream to it."""
         uid = random_uid()
         # Used where no box can be made; else a box has its own of them.
         writable = f"rw,nosuid,nodev,noexec,size={room.file_bytes},nr_inodes={MAX_INODES}"
         program_place = f"rw,nosuid,nodev,noexec,mode=0755,uid={uid},gid={uid},size={PROGRAM_BYTES}"
         options = ["no-new-privileges:true", f"seccomp={self._seccomp}"]
-        if self._apparmor:
-            options.append(f"apparmor={APPARMOR_PROFILE}")
+        if profile is not None:
+            options.append(f"apparmor={profile}")
         memory_bytes = room.memory_bytes + EXECUTOR_BYTES
         host_config = self._api.create_host_config(
             runtime=self._runtime,

@@ -122,6 +122,27 @@ def test_links_lead_somewhere(page: Path, target: str) -> None:
         assert anchor in anchors(aim.read_text())
 
 
+def named_tests(page: str) -> Iterator[tuple[str, str]]:
+    """Files and functions; `::test_x` alone is one of the file named before it, and a bare file is a contract test."""
+    path = ""
+    for file, function in re.findall(r"`((?:tests/[\w/]+/)?test_\w+\.py)?(?:::(\w+))?`", text_of(page)):
+        if file:
+            path = file if "/" in file else f"tests/contract/{file}"
+        if file or function:
+            yield path, function
+
+
+@pytest.mark.parametrize(("path", "function"), list(named_tests("docs/threat-model.md")))
+def test_every_test_that_shows_a_promise_is_there(path: str, function: str) -> None:
+    assert re.search(rf"^def {function}\(" if function else "^def test_", text_of(path), re.MULTILINE)
+
+
+def test_every_way_to_misbehave_is_in_the_threat_model() -> None:
+    spans = re.findall(r"\bS(\d+)(?: to S(\d+))?", text_of("docs/threat-model.md"))
+    named = {number for first, last in spans for number in range(int(first), int(last or first) + 1)}
+    assert named == set(range(1, 81))
+
+
 def test_prose_has_a_sentence_on_a_line() -> None:
     """So that a change shows as a change of one sentence. Tables and lists may hold several."""
     crowded = [

@@ -1,0 +1,70 @@
+"""What starts executors in Docker, against an engine that is not there: what a real one would have to be broken for."""
+
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+from structlog.testing import capture_logs
+
+from submitter.executors.docker_executor import APPARMOR_PROFILE, SCRIPT_LABEL, DockerLauncher, script_digest
+from submitter.executors.pool import STANDARD_ROOM
+
+AT_ONCE = 3
+
+
+class Engine:
+    """Has AppArmor, but not our profile: a container that names it fails when it is started."""
+
+    def __init__(self) -> None:
+        self.containers: dict[str, list[str]] = {}  # id: security options
+        self._first = threading.Barrier(AT_ONCE, timeout=10)
+
+    def info(self) -> dict[str, Any]:
+        return {"SecurityOptions": ["name=apparmor", "name=seccomp,profile=default"]}
+
+    def inspect_image(self, _image: str) -> dict[str, Any]:
+        return {"Config": {"Labels": {SCRIPT_LABEL: script_digest()}}}
+
+    def create_host_config(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def create_container(self, _image: str, _command: list[str], **options: Any) -> dict[str, str]:
+        container = str(threading.get_ident()) + "'" * len(self.containers)
+        self.containers[container] = options["host_config"]["security_opt"]
+        return {"Id": container}
+
+    def attach_socket(self, _container: str, _streams: dict[str, int]) -> io.BytesIO:
+        return io.BytesIO()
+
+    def start(self, container: str) -> None:
+        if f"apparmor={APPARMOR_PROFILE}" in self.containers[container]:
+            self._first.wait()  # all have chosen the profile before the first learns that it is missing
+            raise docker.errors.APIError("OCI runtime create failed: apparmor failed to apply profile")
+
+    def remove_container(self, container: str, **_options: Any) -> None:
+        del self.containers[container]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    engine = Engine()
+
+    class Client:
+        api = engine
+
+    monkeypatch.setattr(docker, "from_env", lambda **_: Client())
+    return engine
+
+
+def test_without_the_apparmor_profile_all_executors_that_start_at_once_start(engine: Engine) -> None:
+    launcher = DockerLauncher("image")
+    launcher.probe()
+    with capture_logs() as lines, ThreadPoolExecutor(AT_ONCE) as threads:
+        executors = list(threads.map(launcher.start, [STANDARD_ROOM] * AT_ONCE))
+    assert len(executors) == len(engine.containers) == AT_ONCE
+    assert not any(option.startswith("apparmor=") for options in engine.containers.values() for option in options)
+    assert {line["event"] for line in lines} == {"apparmor_profile_missing"}
