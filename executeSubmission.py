@@ -516,7 +516,10 @@ def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        resource.setrlimit(name, (value, value))
+        try:
+            resource.setrlimit(name, (value, value))
+        except ValueError:
+            pass  # less is allowed anyway, or it is gVisor, which does not know all of them
 
 
 def drop_capabilities() -> None:

@@ -33,6 +33,8 @@ CALL_TIMEOUT_S = 60.0  # for any call to the engine; creating a container on a b
 DIAGNOSTIC_BYTES = 2000  # of what a failed executor said on standard error
 EXECUTOR_BYTES = 24 << 20  # the executor's own memory, beside what a case may use
 EXECUTOR_PROCESSES = 6  # the executor's own: controller, zygote, init, and what makes and waits
+# A program gets one; the other is for the next case, which gets ready meanwhile.
+NANO_CPUS = 2_000_000_000
 PROGRAM_BYTES = 16 << 20
 APPARMOR_PROFILE = "submitter-executor"
 MAX_INODES = 8192
@@ -125,7 +127,7 @@ class DockerLauncher:
             pids_limit=room.processes + EXECUTOR_PROCESSES,
             mem_limit=memory_bytes,
             memswap_limit=memory_bytes,  # memory and swap together: no swap
-            nano_cpus=1_000_000_000,
+            nano_cpus=NANO_CPUS,
             tmpfs={
                 "/tmp": f"{writable},mode=1777",
                 "/dev/shm": f"{writable},mode=1777",

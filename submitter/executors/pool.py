@@ -30,6 +30,7 @@ MAX_PROBE_BYTES = 4096
 SERVES_BOX = 100  # submissions; how long an address layout and a hash seed are worth learning (docs/threat-model.md)
 MAX_AGE_S = 3600.0  # likewise
 CLOSE_TIMEOUT_S = 10.0
+UNFIT_AT_MOST = 3  # executors in a row; then one is started that is right from the beginning
 CLOSED = "the sandbox is closed: this process is ending"
 STANDARD_ROOM = Room(memory_bytes=256 << 20, processes=64, file_bytes=16 << 20)  # what executors are started with
 
@@ -113,11 +114,14 @@ class ExecutorPool:
     # -- for those who grade --------------------------------------------------------------------------------------
 
     def lend(self, room: Room) -> Executor:
-        can_be_warm = room.processes <= STANDARD_ROOM.processes
-        while can_be_warm and (warm := self._take()) is not None:
-            if self._is_fit(warm, room):
-                return warm.executor
-            self.give_back(warm.executor, clean=False)
+        if room.processes <= STANDARD_ROOM.processes:  # how many there may be is fixed when an executor starts
+            for _ in range(UNFIT_AT_MOST):
+                warm = self._take()
+                if warm is None:
+                    break
+                if self._is_fit(warm, room):
+                    return warm.executor
+                self.give_back(warm.executor, clean=False)
         warm = self._start(room)  # on the spot: all are lent, or none of those that wait would do
         with self._changed:
             self._lent[warm.executor] = warm

@@ -31,6 +31,7 @@ from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, RunResult
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
 MAX_LINE_BYTES = 8192  # of any line but an answer
+SMALL_INPUT_BYTES = 256 * 1024
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
 SIGKILL = 9
 # A limit of time that was passed while the program waited for a processor for more than this share of the time says
@@ -151,9 +152,9 @@ class ExecutorSandbox:
         self._refuse_if_closed()
         limits = job.limits
         largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
-        return self._lender.lend(
-            Room(limits.memory_bytes + INPUT_COPIES * largest, limits.processes, limits.file_bytes)
-        )
+        # What is small has room beside the executor's own: assignments with the same limits get the same room.
+        extra_bytes = INPUT_COPIES * largest if largest > SMALL_INPUT_BYTES else 0
+        return self._lender.lend(Room(limits.memory_bytes + extra_bytes, limits.processes, limits.file_bytes))
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():

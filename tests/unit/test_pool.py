@@ -165,6 +165,24 @@ def test_a_submission_that_needs_more_processes_than_usual_gets_its_own(
     pool.give_back(executor, clean=False)
 
 
+def test_where_no_executor_can_be_changed_one_is_started_that_is_right(
+    launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gVisor's runtime, for one, refuses new limits."""
+
+    def refuse(executor: ScriptedExecutor, room: Room) -> None:
+        raise ExecutorLost("not supported")
+
+    monkeypatch.setattr(ScriptedExecutor, "make_room", refuse)
+    pool = ExecutorPool(launcher, size=1, serves=3)
+    room = Room(memory_bytes=64 << 20, processes=8, file_bytes=1 << 20)
+    lent = pool.lend(room)
+    assert isinstance(lent, ScriptedExecutor)
+    assert lent.room == room
+    pool.give_back(lent, clean=True)
+    pool.close()
+
+
 def test_a_sick_executor_is_not_lent(
     pool: ExecutorPool, launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
