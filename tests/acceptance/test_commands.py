@@ -102,7 +102,7 @@ def test_check_grades_against_an_assignment_in_postgres(world: World, program: P
 def test_doctor_finds_nothing_broken_where_nothing_is(world: World) -> None:
     world.work_dir.mkdir(exist_ok=True)
     findings = {finding["what"]: finding for finding in documents(submitter(world, "doctor", "--json"))}
-    for what in ("a program in the sandbox", "postgres", "queue", "bucket", "work directory"):
+    for what in ("programs in the sandbox", "postgres", "queue", "bucket", "work directory"):
         assert findings[what]["health"] == "ok", findings[what]
 
 

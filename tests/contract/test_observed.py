@@ -81,6 +81,8 @@ def _describe(pid: int) -> list[str]:
     status = _status(pid)
     lines = [f"{field}: {_who(status[field])}" for field in ("Uid", "Gid")]
     lines += [f"Groups: {_who(status['Groups'])}".rstrip()]
+    # 32 and 33 are the C library's own: nobody can change what was ignored before the executor started.
+    status["SigIgn"] = f"{int(status['SigIgn'], 16) & ~(0b11 << 31):016x}"
     lines += [f"{field}: {status[field]}" for field in STATUS]
     lines += [f"pid in its own namespace is 1: {status['NSpid'].split()[-1] == '1'}"]
     lines += [f"oom_score_adj: {(of / 'oom_score_adj').read_text().strip()}"]

@@ -1,4 +1,5 @@
 # Somebody holds the program's namespace to the end: a thread, a callback or the interpreter itself.
+# silent
 import atexit, sys
 class Keeper:
     names = globals()
