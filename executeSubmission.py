@@ -86,6 +86,7 @@ else:
     Input = tuple[int, int]  # descriptors of a case's arguments (each ended by NUL) and of its standard input
     Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
     Account = list[Any]  # of a case's processes: the main one's wait status or None, processor seconds, peak bytes
+    Room = Union["Box", "Direct"]  # where cases run
     Step = tuple[int, int, int, int]  # of the filter: code, steps to jump over if true, if false, operand
 
 SCHEMA = 3
@@ -684,8 +685,8 @@ def has_an_end(thing: object) -> bool:
     kind = type(thing)
     if type(kind) is not type or kind is _weakref.ref:
         return True
-    of = thing if kind is type else kind
-    return any("__del__" in of_those.__dict__ for of_those in of.__mro__)  # type: ignore[attr-defined]
+    of: Any = thing if kind is type else kind
+    return any("__del__" in a_base.__dict__ for a_base in of.__mro__)
 
 
 def leave_early(_: object) -> None:
@@ -1019,7 +1020,7 @@ class Case:
         what: as `become` takes it.
     """
 
-    def __init__(self, room: Union[Box, Direct], what: str, limits: Limits) -> None:
+    def __init__(self, room: Room, what: str, limits: Limits) -> None:
         self.room, self.what, self.limits = room, what, limits
         self.stdout, self.stderr, self.fault = bytearray(), bytearray(), bytearray()
         self.compiles = False  # whether the program was seen to
@@ -1649,7 +1650,7 @@ class Executor:
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", request["file_name"]):
             raise SetupFailed("the program's name is none")
         if self.box is None:
-            rooms: list[Box] | list[Direct] = [Direct(request["program"], request["file_name"])]
+            rooms: list[Room] = [Direct(request["program"], request["file_name"])]
             yield {"ready": True, "box": False}
             yield from self.run_cases(request, inputs, rooms)
             return
@@ -1669,9 +1670,7 @@ class Executor:
     def furnish(self, box: Box, request: dict[str, Any]) -> None:
         box.furnish(request["program"], request["file_name"], request["limits"]["file_bytes"])
 
-    def run_cases(
-        self, request: dict[str, Any], inputs: Iterator[Input], rooms: Union[list[Box], list[Direct]]
-    ) -> Iterator[Answer]:
+    def run_cases(self, request: dict[str, Any], inputs: Iterator[Input], rooms: list[Room]) -> Iterator[Answer]:
         start = "check-" + request["start"]
         for case in inputs:
             run = Case(self.next_room(request, rooms), start, request["limits"])
@@ -1686,14 +1685,14 @@ class Executor:
                 os.close(fd)
             yield {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}  # it was compiled once
 
-    def next_room(self, request: dict[str, Any], rooms: Union[list[Box], list[Direct]]) -> Union[Box, Direct]:
+    def next_room(self, request: dict[str, Any], rooms: list[Room]) -> Room:
         """The room for the next case: not that of the last one, which is last in `rooms`, if the other is ready."""
         if self.coming is not None and can_read(self.coming):
             box, self.coming = self.zygote.receive_box(self.coming), None
-            rooms.insert(0, box)  # type: ignore[arg-type]
+            rooms.insert(0, box)
             self.furnish(box, request)
         if len(rooms) == 2 and (rooms[0].is_ready() or not rooms[1].is_ready()):
-            rooms.append(rooms.pop(0))  # type: ignore[arg-type]
+            rooms.append(rooms.pop(0))
         return rooms[-1]
 
 

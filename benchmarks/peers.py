@@ -221,7 +221,7 @@ class BubblewrapPerCase(Peer):
             elif Path(directory).is_dir():
                 command += ["--ro-bind", directory, directory]
         command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
-        command += ["--tmpfs", "/tmp", "--ro-bind", str(path), "/work/program.py", "--chdir", "/work"]
+        command += ["--tmpfs", "/tmp", "--ro-bind", str(path), "/box/program.py", "--chdir", "/box"]
         command += ["--", PYTHON, "program.py"]
         return [_output([*command, str(n)]) for n in inputs]
 

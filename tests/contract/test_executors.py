@@ -13,6 +13,7 @@ import pytest
 
 from submitter.app import isolate
 from submitter.containment import find_leaks
+from submitter.errors import ExecutorLost
 from submitter.executors import docker_executor
 from submitter.executors.bubblewrap_executor import BubblewrapExecutor, BubblewrapLauncher
 from submitter.executors.docker_executor import DockerExecutor, DockerLauncher
@@ -167,7 +168,8 @@ def test_an_executor_whose_memory_ran_out_is_replaced(sandbox_name: str) -> None
         run(sandbox, "x = b'x' * (200 << 20)", limits=Limits(memory_bytes=64 * MIB))
         wait_until(lambda: bool(pool._idle))
         assert first not in pool._idle
-        assert has_ended(first.executor) if sandbox_name == "bubblewrap" else True
+        with pytest.raises(ExecutorLost):
+            is_well(first.executor)
 
 
 def test_files_count_as_memory(sandbox_name: str) -> None:

@@ -257,7 +257,7 @@ def test_closing_ends_all_and_refuses_more(pool: ExecutorPool, launcher: Scripte
     pool.close()
 
 
-def test_closing_wakes_who_waits_for_an_executor(launcher: ScriptedLauncher) -> None:
+def test_closing_wakes_who_waits_for_an_executor(launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
     starting, go_on = threading.Event(), threading.Event()
     start = launcher.start
 
@@ -266,7 +266,7 @@ def test_closing_wakes_who_waits_for_an_executor(launcher: ScriptedLauncher) -> 
         go_on.wait(WAIT_S)
         return start(room)
 
-    launcher.start = slow_start  # type: ignore[method-assign]
+    monkeypatch.setattr(launcher, "start", slow_start)
     pool = ExecutorPool(launcher, size=1, serves=3)
     assert starting.wait(WAIT_S)
     errors: list[Exception] = []
