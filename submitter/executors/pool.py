@@ -256,9 +256,21 @@ class ExecutorPool:
                     return
                 self._idle.remove(warm)
                 self._lent[warm.executor] = warm
-            well = self._is_fit(warm, STANDARD_ROOM)
-            warm.served -= 1
-            self.give_back(warm.executor, clean=well)
+            try:
+                _ask(warm, PROBE_TIMEOUT_S)
+            except ExecutorLost as exc:
+                log.warning("executor_sick", reason=str(exc))
+                self.give_back(warm.executor, clean=False)
+            else:
+                self._put_back(warm)
+
+    def _put_back(self, warm: _Warm) -> None:
+        """One that was taken out to be asked, and has served nobody since."""
+        with self._changed:
+            del self._lent[warm.executor]
+            if not self._closed:  # else `close` ends it
+                self._idle.append(warm)
+            self._changed.notify_all()
 
     def _refuse_if_closed(self, warm: _Warm) -> None:
         if self._closed:

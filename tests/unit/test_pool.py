@@ -237,6 +237,17 @@ def test_without_boxes_no_executor_is_lent_twice() -> None:
     pool.close()
 
 
+def test_without_boxes_an_executor_that_waits_is_asked_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a host without boxes would start containers all night, for nobody."""
+    monkeypatch.setattr(pool_module, "PROBE_EVERY_S", 0.02)
+    launcher = ScriptedLauncher(WITHOUT_BOXES)
+    pool = ExecutorPool(launcher, size=1, serves=100)
+    wait_until(lambda: bool(launcher.started) and launcher.started[0].probes >= 4)
+    assert len(launcher.started) == 1
+    pool.close()
+    assert launcher.alive_ones == []
+
+
 def test_without_boxes_an_executor_has_the_files_room_it_was_started_with() -> None:
     launcher = ScriptedLauncher(WITHOUT_BOXES)
     pool = ExecutorPool(launcher, size=1, serves=100)
