@@ -94,6 +94,7 @@ SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
 CPU_SLACK_S = 0.02
+UNHEARD_S = 0.003  # from the start of a case until its output is read for the first time, unless it ends before
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
@@ -115,8 +116,6 @@ DEFAULT_LIMITS = {
 STREAMS = ("stdout", "stderr")
 FAULT_EXIT_CODE = 111  # of a case that has not become its program
 INTERRUPTED = 130  # stands for the end by SIGINT
-# What most programs do: the pages of memory that it writes to are the case's own before the clock starts.
-REHEARSAL = "import sys\ndef square(n):\n    return n * n\nfor text in ['3']:\n    f'{square(int(text))}'.split()\n"
 MANY_OBJECTS = 2000  # are not looked through: to give them back would take as long
 LEAST_RECURSION = 50  # of the recursion limit, for a function of ours to be called
 LONELY_REFERENCES = 2  # to a function that only its module's names hold, and the call that counts
@@ -129,6 +128,7 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME"
 BOX_USER = 1000  # who a case is, to itself
 
 OWN_CODE_FD = 200
+PY_FILE_INPUT = 257  # of Python's C API: a whole program
 OWN_CODE = f"/proc/self/fd/{OWN_CODE_FD}"
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
 SECCOMP_MODE_FILTER = 2
@@ -262,34 +262,30 @@ def unshare_and_be_init(sock: _socket.socket) -> NoReturn:
 
 
 def be_init(sock: _socket.socket) -> NoReturn:
-    """
-    Process 1 of a box: fork cases and clear up after them, as the controller tells it, until it is gone.
-
-    The next case is forked before it is wanted, but not before the last is dead: it has taken off its rights and waits
-    when its input comes.
-    """
+    """Process 1 of a box: do as the controller tells it, until that is gone."""
     try:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
         for capability in range(64):
             if LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
                 break  # there are no more of them
         proc, last_pid = close_the_box()
-        looks: dict[str, object] = {}
-        file_bytes = number = 0
-        while True:
+        sock.send(b"made")
+        message, (source,) = receive(sock)
+        words, file_name = message.decode().split("\n")
+        limits = [int(word) for word in words.split()]
+        program = place_program(file_name, source)
+        file_bytes = limits[2]
+        looks = {directory: mount_place(directory, file_bytes) for directory in WRITABLE_DIRECTORIES}
+        set_stage(program)
+        sock.send(b"furnished")
+        number = 0
+        while message := sock.recv(4096):
+            if message != b"case":
+                continue  # to end one that had just ended by itself
             number += 1
             before_s = time.process_time()
-            pid = fork_case(sock, proc)
-            for message, fds in until_end(sock, pid):
-                word, first, *rest = message.decode().split(" ", 2)
-                if word == "furnish":
-                    file_bytes = int(first)
-                    place_program(rest[0], fds[0])
-                    os.close(fds[0])
-                    looks = {directory: mount_place(directory, file_bytes) for directory in WRITABLE_DIRECTORIES}
-                    sock.send(b"furnished")
-                elif int(first) == number:
-                    break  # the controller wants this case ended; an earlier one had just ended by itself
+            pid = fork_case(sock, proc, program, limits)
+            until_end(sock, pid, b"end %d" % number)
             status, cpu_s, peak_bytes = kill_all_others(pid, new_account())
             own_s = time.process_time() - before_s
             numbers = (-1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
@@ -302,43 +298,45 @@ def be_init(sock: _socket.socket) -> NoReturn:
         os._exit(1)
 
 
-def fork_case(sock: _socket.socket, proc: int) -> int:
-    """Fork the next case; the controller gets the other end of the socket on which it waits."""
+def fork_case(sock: _socket.socket, proc: int, program: str, limits: list[int]) -> int:
+    """
+    Fork the next case; the controller gets the other end of the socket on which it waits.
+
+    It takes off its rights at once, and waits with nothing left to do but to read its input and to begin.
+    """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
-        give_up_rights(proc)
-        set_stage()
+        give_up_rights(proc, limits)
+        enter_stage()
         message, fds = receive(theirs)
         theirs.close()
         if not message:
             os._exit(0)
-        what, *numbers, program = message.decode().split(" ", 5)
-        become(what, program, [int(number) for number in numbers], fds)
+        become(message.decode(), program, fds)
     tell(sock, "next", (ours.fileno(),))
     ours.close()
     theirs.close()
     return pid
 
 
-def until_end(sock: _socket.socket, pid: int) -> Iterator[tuple[bytes, list[int]]]:
-    """What the controller says, until the case's main process has ended."""
+def until_end(sock: _socket.socket, pid: int, end: bytes) -> None:
+    """Until the case's main process has ended, or the controller says `end`."""
     exit_fd = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     poll.register(exit_fd, select.POLLIN)
-    try:
-        while True:
-            ready = dict(poll.poll())
-            if sock.fileno() in ready:
-                message, fds = receive(sock)
-                if not message:
-                    os._exit(0)  # as process 1 we take all others along
-                yield message, fds
-            if exit_fd in ready:
-                return
-    finally:
-        os.close(exit_fd)
+    while True:
+        ready = dict(poll.poll())
+        if sock.fileno() in ready:
+            message = sock.recv(4096)
+            if not message:
+                os._exit(0)  # as process 1 we take all others along
+            if message == end:
+                break
+        if exit_fd in ready:
+            break
+    os.close(exit_fd)
 
 
 def close_the_box() -> tuple[int, int | None]:
@@ -383,14 +381,17 @@ def make_all_unwritable() -> None:
         mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
 
 
-def place_program(file_name: str, source: int) -> None:
-    """The program under its name, unwritable, in place of whatever the sandbox shows there."""
+def place_program(file_name: str, source: int) -> str:
+    """The program under its name, unwritable, in place of whatever the sandbox shows there; returns its path."""
     size = os.fstat(source).st_size
     mount("none", SUBMISSION_DIRECTORY, "tmpfs", NOTHING_SPECIAL, f"size={size + (64 << 10)},nr_inodes=4,mode=755")
-    target = os.open(os.path.join(SUBMISSION_DIRECTORY, file_name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    program = os.path.join(SUBMISSION_DIRECTORY, file_name)
+    target = os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     write_all(target, os.pread(source, size, 0))
     os.close(target)
+    os.close(source)
     mount("none", SUBMISSION_DIRECTORY, None, MS_REMOUNT | MS_BIND | MS_RDONLY | NOTHING_SPECIAL, None)
+    return program
 
 
 def mount_place(directory: str, file_bytes: int) -> object:
@@ -448,29 +449,31 @@ def write_all(fd: int, data: bytes) -> None:
 # -- a case ----------------------------------------------------------------------------------------------------------
 
 
-def give_up_rights(proc: int | None) -> None:
+def give_up_rights(proc: int | None, limits: list[int]) -> None:
     """
-    In the forked child: all that need not know which case it is.
+    In the forked child: from here on it can do no more than the program may.
 
-    `proc` is a descriptor of a /proc to write to, where the one in sight is read-only.
+    Args:
+        proc: a descriptor of a /proc to write to, where the one in sight is read-only.
+        limits: seconds of processor time; bytes of memory and of a file; processes.
     """
     os.setsid()
     prctl(PR_SET_DUMPABLE, 1)  # else the next file is root's; there is nobody else here to make use of it
     adjustment = os.open("/proc/self/oom_score_adj" if proc is None else "self/oom_score_adj", os.O_WRONLY, dir_fd=proc)
     os.write(adjustment, b"1000")  # what the kernel kills first is a case
     os.umask(0o022)
+    set_limits(*limits)
     drop_capabilities()
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     install_filter(FILTER)
 
 
-def become(what: str, program: str, numbers: list[int], fds: Sequence[int]) -> NoReturn:
+def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
     """
-    In the forked child, without rights: take on the limits and turn into the program.
+    In the forked child, without rights and within its limits: turn into the program.
 
     Args:
         what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles.
-        numbers: the limits: seconds of processor time; bytes of memory and of a file; processes.
         fds: descriptors of arguments, standard input, output and error, and of the fault pipe.
     """
     arguments, stdin, stdout, stderr, fault = fds
@@ -482,7 +485,6 @@ def become(what: str, program: str, numbers: list[int], fds: Sequence[int]) -> N
         fault = os.dup2(fault, 3, inheritable=False)
         os.closerange(4, 4096)
         os.chdir(HOME)
-        set_limits(*numbers)
         if what.startswith("check-") and not compiles(program):
             os.write(fault, BROKEN)
             os._exit(1)
@@ -494,7 +496,7 @@ def become(what: str, program: str, numbers: list[int], fds: Sequence[int]) -> N
             os.execve(sys.executable, command, os.environ)
         os.close(fault)
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-        run_as_main(program, [program, *map(os.fsdecode, words)])
+        run_as_main(program, list(map(os.fsdecode, words)))
     except BaseException as error:
         os.write(fault, f"{type(error).__name__}: {error}".encode()[:4096])
     finally:
@@ -537,7 +539,10 @@ def compiles(program: str) -> bool:
     stderr: Any = sys.stderr
     sys.stderr = None  # warnings are printed when it is compiled to be run
     try:
-        compile(text, program, "exec", dont_inherit=True)
+        if b"\0" in text:
+            compile(text, program, "exec", dont_inherit=True)  # refuses it
+        # Not by compile(), which makes the types of the ast module first, as long as a small case runs.
+        API.Py_CompileString(text, program.encode(), PY_FILE_INPUT)
         return True
     except Exception as error:
         sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
@@ -578,16 +583,21 @@ def look_fresh(preload: list[str]) -> None:
 
     Done by the zygote once, so that no case has to.
     """
-    sys.path[0] = SUBMISSION_DIRECTORY
+    del sys.path[0]  # where the program lies: nothing but a case may import from there
     for name in set(sys.modules) - set(FRESH_MODULES):
         del sys.modules[name]  # a program that imports it gets a new one
     preload_out_of_sight(preload)
     for function in (API.PyThreadState_Get, API.PyThreadState_New, API.PyThreadState_Swap, API.PyInterpreterState_Get):
         function.restype = ctypes.c_void_p
     API.PyThreadState_New.argtypes = API.PyThreadState_Swap.argtypes = [ctypes.c_void_p]
+    API.Py_CompileString.restype = ctypes.py_object
     API.PyRun_SimpleFileExFlags.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
     LIBC.pthread_getspecific.restype = ctypes.c_void_p
     LIBC.pthread_setspecific.argtypes = [ctypes.c_uint, ctypes.c_void_p]
+    # Whatever ctypes makes when a function is first asked for is made here, not by each case.
+    of_libc = LIBC.fopen, LIBC.fflush, LIBC.capset, LIBC.prctl, LIBC.mount, LIBC.umount2, LIBC.unshare, LIBC.syscall
+    for function in (API.Py_LeaveRecursiveCall, API.Py_Exit, *of_libc):
+        function.restype = function.restype
     state = API.PyThreadState_Get()
     THREAD_STATE_KEYS.extend(key for key in range(1024) if LIBC.pthread_getspecific(key) == state)
     # Modules are cleared last imported first (from 3.10), so the last of those that are always there, if somebody holds
@@ -600,17 +610,21 @@ def look_fresh(preload: list[str]) -> None:
     gc.freeze()  # so that no collection touches, and copies, what was here before the program
 
 
-def set_stage() -> None:
-    """All of `run_as_main` that need not know which program it is: done while a case waits for its input."""
+def set_stage(program: str) -> None:
+    """All of `run_as_main` that is the same for every case: done by init, so that no case has to."""
     system: Any = sys
-    main = type(sys)("__main__")
-    names = main.__dict__
-    if system.version_info < (3, 14):
-        names["__annotations__"] = {}
-    names["__builtins__"] = builtins
-    system.modules["__main__"] = main
-    END.append(_weakref.ref(main))
-    system.modules.pop("resource", None)  # os.wait4 has imported it
+    cache = {program if key == __file__ else key: finder for key, finder in FRESH_IMPORTERS.items()}
+    system.path_importer_cache.clear()
+    system.path_importer_cache.update(cache)
+    system.modules["resource"] = resource  # or os.wait4 would import it
+    system.argv = [program]
+    if hasattr(system, "orig_argv"):  # from 3.10
+        system.orig_argv = [system.executable, program]
+    gc.freeze()
+
+
+def enter_stage() -> None:
+    """The rest that need not know which case it is: done while a case waits for its input."""
     # A thread state of its own, so that the program's first frame has none above it. Nothing may lead to ours, neither
     # the list of thread states (whose head is the new one: its second word is the next, its third the interpreter) nor
     # what PyGILState_Ensure looks at, which would wait for itself.
@@ -620,7 +634,16 @@ def set_stage() -> None:
     if at(new + word).value == old and at(new + 2 * word).value == at(old + 2 * word).value:
         at(new + word).value = None
     STAGE.append(new)
-    exec(compile(REHEARSAL, "<rehearsal>", "exec", dont_inherit=True), {"__builtins__": builtins})
+    system: Any = sys
+    main = type(sys)("__main__")
+    names = main.__dict__
+    if system.version_info < (3, 14):
+        names["__annotations__"] = {}
+    names["__builtins__"] = builtins
+    system.modules["__main__"] = main
+    END.append(_weakref.ref(main))
+    system.path.insert(0, SUBMISSION_DIRECTORY)
+    system.modules.pop("resource", None)  # init has it, since os.wait4 wants it
 
 
 def run_as_main(program: str, arguments: list[str]) -> NoReturn:
@@ -632,12 +655,9 @@ def run_as_main(program: str, arguments: list[str]) -> NoReturn:
     path = program.encode()
     file = LIBC.fopen(path, b"r")
     system: Any = sys
-    system.argv = arguments
-    if hasattr(system, "orig_argv"):  # from 3.10
-        system.orig_argv = [system.executable, *arguments]
-    cache = {program if key == __file__ else key: finder for key, finder in FRESH_IMPORTERS.items()}
-    system.path_importer_cache.clear()
-    system.path_importer_cache.update(cache)
+    system.argv += arguments
+    if hasattr(system, "orig_argv"):
+        system.orig_argv += arguments
     # Looked up now: to look for a function of the C API, ctypes runs Python code, which a program may trace.
     run_file, swap, leave = API.PyRun_SimpleFileExFlags, API.PyThreadState_Swap, API.Py_Exit
     old, new = API.PyThreadState_Get(), STAGE[0]
@@ -684,7 +704,9 @@ def has_an_end(thing: object) -> bool:
     Nothing of the program's may be called to find out; where that is not certain, it has one.
     """
     kind = type(thing)
-    if type(kind) is not type or kind is _weakref.ref:
+    if kind is _weakref.ref:
+        return getattr(thing, "__callback__", None) is not None
+    if type(kind) is not type or _weakref.ref in kind.__mro__:
         return True
     of: Any = thing if kind is type else kind
     return any("__del__" in a_base.__dict__ for a_base in of.__mro__)
@@ -887,33 +909,58 @@ def build_filter(machine: str) -> bytes:
 
     System calls of a foreign kind (int 0x80, x32) kill; what is not allowed is refused with EPERM; with ENOSYS where C
     libraries then do without: clone3, whose flags no filter can see, io_uring, keyrings, and whatever is newer.
+
+    The number is looked for by halves. When it is installed the kernel asks it about every number there is, and each
+    case pays for that: a list that is gone through from its start takes three times as long.
     """
-    steps: list[Step] = [
-        (_LOAD, 0, 0, _AT_ARCH),
-        (_JUMP_IF_EQUAL, 1, 0, _ARCHES[machine]),
-        (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, _AT_NUMBER),
-    ]
-    if machine == "x86_64":
-        steps += [(_JUMP_IF_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
+    rules = {"allow": [_return(_ALLOW)], "refuse": [_return(_EPERM)], "unknown": [_return(_ENOSYS)]}
+    rules.update({name: _argument_rule(name) for name in ARGUMENTS_MATTER[machine]})
+    by_number = dict.fromkeys(NOT_THERE[machine], "unknown")
+    by_number.update({number: name for name, number in ARGUMENTS_MATTER[machine].items()})
     for span in ALLOWED[machine].split():
         first, _, last = span.partition("-")
-        steps += [(_JUMP_IF_AT_LEAST, 0, 2, int(first)), (_JUMP_IF_AT_LEAST, 1, 0, int(last or first) + 1)]
-        steps.append((_RETURN, 0, 0, _ALLOW))
-    for name, number in ARGUMENTS_MATTER[machine].items():
-        rule = _argument_rule(name)
-        steps += [(_JUMP_IF_EQUAL, 0, len(rule), number), *rule]
-    for number in NOT_THERE[machine]:
-        steps += [(_JUMP_IF_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ENOSYS)]
-    steps += [(_JUMP_IF_AT_LEAST, 0, 1, _FIRST_UNKNOWN), (_RETURN, 0, 0, _ENOSYS), (_RETURN, 0, 0, _EPERM)]
-    return b"".join(struct.pack("=HBBI", *step) for step in steps)
+        by_number.update(dict.fromkeys(range(int(first), int(last or first) + 1), "allow"))
+    firsts: list[tuple[int, str]] = []  # of each span of numbers with the same rule, and which
+    for number in range(max(_FIRST_UNKNOWN, *by_number) + 2):
+        rule = by_number.get(number, "refuse" if number < _FIRST_UNKNOWN else "unknown")
+        if not firsts or firsts[-1][1] != rule:
+            firsts.append((number, rule))
+    tests: list[tuple[int, int | str, int | str]] = []  # a number, and where to go if it is less or not: a test, a rule
+
+    def add_tests(spans: list[tuple[int, str]]) -> int | str:
+        if len(spans) == 1:
+            return spans[0][1]
+        here, middle = len(tests), len(spans) // 2
+        tests.append((0, 0, 0))
+        tests[here] = spans[middle][0], add_tests(spans[:middle]), add_tests(spans[middle:])
+        return here
+
+    add_tests(firsts)
+    starts: dict[int | str, int] = {here: here for here in range(len(tests))}
+    steps: list[Step] = []
+    for name, rule_steps in rules.items():
+        starts[name] = len(tests) + len(steps)
+        steps += rule_steps
+    search = [
+        (_JUMP_IF_AT_LEAST, starts[there] - here - 1, starts[less] - here - 1, number)
+        for here, (number, less, there) in enumerate(tests)
+    ]
+    head: list[Step] = [(_LOAD, 0, 0, _AT_ARCH), (_JUMP_IF_EQUAL, 1, 0, _ARCHES[machine]), _return(_KILL)]
+    head.append((_LOAD, 0, 0, _AT_NUMBER))
+    if machine == "x86_64":
+        head += [(_JUMP_IF_AT_LEAST, 0, 1, _X32), _return(_KILL)]
+    return b"".join(struct.pack("=HBBI", *step) for step in (*head, *search, *steps))
+
+
+def _return(what: int) -> Step:
+    return _RETURN, 0, 0, what
 
 
 def _argument_rule(name: str) -> list[Step]:
     """What the first argument of a system call, of ioctl the second, decides; every way ends with a return."""
     load = (_LOAD, 0, 0, _AT_FIRST_ARGUMENT + (8 if name == "ioctl" else 0))
     if name == "clone":
-        return [load, (_JUMP_IF_ANY_BIT, 0, 1, _NEW_NAMESPACES), (_RETURN, 0, 0, _EPERM), (_RETURN, 0, 0, _ALLOW)]
+        return [load, (_JUMP_IF_ANY_BIT, 0, 1, _NEW_NAMESPACES), _return(_EPERM), _return(_ALLOW)]
     values, then, otherwise = {
         "socketpair": ([_AF_UNIX], _ALLOW, _EPERM),  # asyncio needs it; it reaches nobody
         # Nobody may close himself to our eyes, which add up memory.
@@ -927,18 +974,22 @@ def _argument_rule(name: str) -> list[Step]:
         "memfd_create": ([], _EPERM, _EPERM if OOM_COUNTER is None else _ALLOW),
     }[name]
     tests = [(_JUMP_IF_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
-    return [load, *tests, (_RETURN, 0, 0, otherwise), (_RETURN, 0, 0, then)]
+    return [load, *tests, _return(otherwise), _return(then)]
 
 
-def install_filter(program: bytes) -> None:
+class Filter(ctypes.Structure):
+    """What the kernel takes a filter as: `struct sock_fprog`."""
+
+    _fields_ = (("steps", ctypes.c_ushort), ("program", ctypes.c_char_p))
+
+
+def install_filter(program: Filter) -> None:
     """From here on this process and all it starts have only what the filter allows. Needs no-new-privileges."""
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))  # struct sock_fprog
-    header_buffer = ctypes.create_string_buffer(header, len(header))
-    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(header_buffer))
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(program))
 
 
-FILTER = build_filter(os.uname().machine)
+STEPS = build_filter(os.uname().machine)
+FILTER = Filter(len(STEPS) // 8, STEPS)
 
 
 # -- from one process to two -----------------------------------------------------------------------------------------
@@ -964,7 +1015,31 @@ def start_afresh() -> None:
     fd = os.memfd_create("executor", 0)
     write_all(fd, external.MAGIC_NUMBER + bytes(12) + marshal.dumps(code))  # a .pyc file
     os.dup2(fd, OWN_CODE_FD)
-    os.execve(sys.executable, [sys.executable, OWN_CODE, *sys.argv[1:]], environment)
+    os.execve(sys.executable, [sys.executable, OWN_CODE, *read_command_line()], environment)
+
+
+def read_command_line() -> list[str]:
+    """Our arguments, checked and plain: with what checks them, an executor that waits would be larger for nothing."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description="Runs a student's program; belongs in a sandbox.")
+    parser.add_argument(
+        "subid", nargs="?", help="the submission whose SUBID.py and test.in lie in " + SUBMISSION_DIRECTORY
+    )
+    parser.add_argument("--serve", action="store_true", help="answer JSON lines on standard input")
+    parser.add_argument("--input-mode", choices=("argument", "arguments", "stdin"), default="argument")
+    parser.add_argument("--preload", default="", help="modules to import once, before any program, with commas between")
+    parser.add_argument("--hash-seed", default="", help="PYTHONHASHSEED of programs; for tests")
+    options = parser.parse_args()
+    if options.serve == bool(options.subid):
+        parser.error("give either SUBID or --serve")
+    if os.getpid() != 1:
+        # Below process 1 a program could kill or stop us, and killing "all others" would reach strangers.
+        parser.error("this runs students' code, so it wants to be process 1 of a sandbox: try `submitter check`")
+    plain = ["--serve"] if options.serve else [options.subid, "--input-mode", options.input_mode]
+    for name, value in (("--preload", options.preload), ("--hash-seed", options.hash_seed)):
+        plain += [name, value] if value else []
+    return plain
 
 
 def option(name: str) -> str:
@@ -994,11 +1069,9 @@ def fork_zygote() -> tuple[int, _socket.socket]:
 if __name__ == "__main__" and os.getpid() == 1:
     ZYGOTE = fork_zygote()
 
-import argparse
-import base64
+import binascii
 import json
 import re
-import shlex
 import signal
 
 
@@ -1101,19 +1174,22 @@ class Case:
     def _watch(self, fds: tuple[int, int, int], started: float, watch_input: bool) -> bool:
         """Read outputs and look at limits until the main process has ended, which is True, or a limit was passed."""
         poll = select.poll()
-        streams = {stream[0]: stream for stream in self._streams(fds)}
-        for fd in streams:
+        out, err, _ = self._streams(fds)
+        for fd in fds:
             os.set_blocking(fd, False)
-            poll.register(fd, select.POLLIN)
         if watch_input:
             poll.register(0, 0)  # for its end alone: the next line may be there already
         ended_fd = self.room.ended_fd
         if ended_fd is not None:
             poll.register(ended_fd, select.POLLIN)
-        next_look = time.monotonic() + LOOK_EVERY_S
+        # Most cases are short and say little, which their pipes hold: to be woken for each word of it costs more than
+        # the case. What a fault pipe says is read at the end.
+        streams: dict[int, Stream] = {}
+        now = started
+        next_look = started + (0.0 if ended_fd is None else UNHEARD_S)
         while self.ending is None:
             ended = False
-            for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000):
+            for fd, _ in poll.poll(max(0.0, next_look - now) * 1000):
                 if fd == 0:
                     os._exit(1)  # as process 1 we take all others along
                 if fd == ended_fd:
@@ -1124,7 +1200,12 @@ class Case:
                 return True
             now = time.monotonic()
             if now >= next_look:
-                self._look(now - started)
+                if not streams:
+                    streams = {stream[0]: stream for stream in (out, err)}
+                    for fd in streams:
+                        poll.register(fd, select.POLLIN)
+                else:
+                    self._look(now - started)
                 next_look = now + LOOK_EVERY_S
         return False
 
@@ -1255,8 +1336,8 @@ class Zygote:
         self.socket.close()
         os.waitpid(self.pid, 0)
 
-    def ask_for_box(self) -> _socket.socket:
-        """Have a box made; `receive_box` takes it, when something can be read from what is returned."""
+    def ask_for_box(self) -> Box:
+        """Have a box made; what it is told meanwhile waits until it is there."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         ours.settimeout(BOX_TIMEOUT_S)
         try:
@@ -1266,75 +1347,87 @@ class Zygote:
             raise SetupFailed(f"the zygote has ended: {error}") from error
         finally:
             theirs.close()
-        return ours
-
-    def receive_box(self, ours: _socket.socket) -> Box:
-        """
-        A box that nobody has used.
-
-        Raises:
-            SetupFailed: none can be made here; the text says what the kernel refused.
-        """
-        said: dict[str, list[int]] = {}
-        try:
-            for _ in range(2):  # from whoever forks init its pid, from init "next", in any order; or what went wrong
-                message, fds = receive(ours)
-                said[message.decode()] = fds
-        except OSError as error:
-            ours.close()
-            raise SetupFailed(f"the zygote makes no box: {error}") from error
-        pid = next(filter(str.isdigit, said), "")
-        if pid and "next" in said:
-            return Box(ours, pid, _socket.socket(fileno=said["next"][0]))
-        ours.close()
-        if pid:
-            wait_for_init(pid)
-        raise SetupFailed("; ".join(sorted(set(said) - {pid, ""})) or "the zygote has ended")
+        return Box(ours)
 
 
 class Box:
     """The controller's end of one box: a socket to its init, and one to the case that waits."""
 
-    def __init__(self, sock: _socket.socket, pid: str, first_case: _socket.socket) -> None:
+    def __init__(self, sock: _socket.socket) -> None:
         self.socket = sock
-        self.pid = pid  # of init, outside of the box
         self.ended_fd = sock.fileno()
+        self.pid = ""  # of init, outside of the box
+        self.said: set[str] = set()  # what init says once: that the box is "made", that it is "furnished"
         self.number = 0  # of the case that runs
-        self.next_case: _socket.socket | None = first_case
+        self.is_asked = False  # for a case: one waits for its input, or will
+        self.next_case: _socket.socket | None = None
 
-    def furnish(self, program: bytes, file_name: str, file_bytes: int) -> None:
-        """Put the program and empty places to write to into the box."""
-        self.program = os.path.join(SUBMISSION_DIRECTORY, file_name)
+    def furnish(self, program: bytes, file_name: str, limits: Limits) -> None:
+        """Have the program and empty places to write to put into the box, and then a case forked."""
+        numbers = [int(limits["cpu_time_s"]) + 2, limits["memory_bytes"], limits["file_bytes"], limits["processes"]]
         fd = memory_file(program)
         try:
-            tell(self.socket, f"furnish {file_bytes} {file_name}", (fd,))
-            message, _ = receive(self.socket)
+            tell(self.socket, " ".join(map(str, numbers)) + "\n" + file_name, (fd,))
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
         finally:
             os.close(fd)
-        if message != b"furnished":
-            raise SetupFailed(message.decode() or "the box has ended")
+        self.ask_for_case()
 
-    def start(self, what: str, limits: Limits, fds: tuple[int, ...]) -> None:
-        self.number += 1
-        self.reaped_before_s = self._reaped_s()
-        numbers = [int(limits["cpu_time_s"]) + 2, limits["memory_bytes"], limits["file_bytes"], limits["processes"]]
+    def ask_for_case(self) -> None:
+        """Have the next case forked, unless it is; it gets ready and waits for `start`."""
+        if not self.is_asked:
+            self.is_asked = True
+            try:
+                self.socket.send(b"case")
+            except OSError as error:
+                raise SetupFailed(f"the box does not answer: {error}") from error
+
+    def wait_until(self, what: str) -> None:
+        """
+        Until init has said that the box is "made" or "furnished", or that the "next" case is there.
+
+        Raises:
+            SetupFailed: it is not; the text says what the kernel refused.
+        """
+        while not (what in self.said and self.pid):
+            self._hear()
+
+    def _hear(self) -> None:
         try:
-            if self.next_case is None:
-                message, received = receive(self.socket)
-                if message != b"next":
-                    raise SetupFailed(message.decode() or "the box has ended")
-                self.next_case = _socket.socket(fileno=received[0])
-            tell(self.next_case, " ".join([what, *map(str, numbers), self.program]), fds)
-            self.next_case.close()
-            self.next_case = None
+            message, fds = receive(self.socket)
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
+        word = message.decode()
+        if word.isdigit():
+            self.pid = word  # from whoever forked init, so at any time
+        elif word in {"made", "furnished", "next"}:
+            self.said.add(word)
+        else:
+            raise SetupFailed(word or "the box has ended")
+        if fds:
+            self.next_case = _socket.socket(fileno=fds[0])
+
+    def start(self, what: str, limits: Limits, fds: tuple[int, ...]) -> None:
+        self.ask_for_case()
+        self.wait_until("next")
+        self.said.remove("next")
+        self.is_asked = False
+        self.number += 1
+        self.reaped_before_s = self._reaped_s()
+        assert self.next_case is not None
+        try:
+            tell(self.next_case, what, fds)
+        except OSError as error:
+            raise SetupFailed(f"the box does not answer: {error}") from error
+        self.next_case.close()
+        self.next_case = None
 
     def is_ready(self) -> bool:
         """Whether a case is there that only waits for its input, or nearly."""
-        return self.next_case is not None or can_read(self.socket)
+        while "next" not in self.said and can_read(self.socket):
+            self._hear()
+        return "next" in self.said
 
     def has_ended(self) -> bool:
         return False  # init says so by itself, on ended_fd
@@ -1375,27 +1468,27 @@ class Box:
 
     def kill(self) -> None:
         """Init, which as process 1 takes all others along."""
+        try:
+            self.wait_until("made")
+        except SetupFailed:
+            pass  # then it is not there, or will end by itself
         self.socket.close()
         if self.next_case is not None:
             self.next_case.close()
-        os.kill(int(self.pid), signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
+        if self.pid:
+            os.kill(int(self.pid), signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
 
     def close(self) -> None:
         """After `kill`: the box and all in it are gone afterwards."""
-        wait_for_init(self.pid)
-
-
-def wait_for_init(pid: str) -> None:
-    """Until it is gone. Its parent was only there to make it, so that it is ours as soon as that has ended too."""
-    deadline = time.monotonic() + BOX_TIMEOUT_S
-    while True:
-        try:
-            os.waitpid(int(pid), 0)
-            return
-        except ChildProcessError:
-            if time.monotonic() > deadline:
-                raise SetupFailed("a box does not end") from None
-            time.sleep(0.0005)
+        deadline = time.monotonic() + BOX_TIMEOUT_S
+        while self.pid:
+            try:
+                os.waitpid(int(self.pid), 0)
+                return
+            except ChildProcessError:  # not yet ours: whoever forked it has not ended yet
+                if time.monotonic() > deadline:
+                    raise SetupFailed("a box does not end") from None
+                time.sleep(0.0002)
 
 
 class Direct:
@@ -1420,8 +1513,8 @@ class Direct:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                give_up_rights(None)
-                become(what.replace("fork", "exec"), self.program, numbers, fds)
+                give_up_rights(None, numbers)
+                become(what.replace("fork", "exec"), self.program, fds)
             finally:
                 os._exit(111)
         self.ended_fd = open_pidfd(self.pid)
@@ -1443,6 +1536,9 @@ class Direct:
 
     def is_ready(self) -> bool:
         return True
+
+    def ask_for_case(self) -> None:
+        pass
 
     def pids(self) -> list[str]:
         return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
@@ -1623,7 +1719,6 @@ class Executor:
     def __init__(self, watch_input: bool) -> None:
         self.watch_input = watch_input  # whether the end of our own standard input ends us, since nobody waits any more
         self.zygote = Zygote()
-        self.coming: _socket.socket | None = None  # a box that was asked for
         self.refusal: str | None = None  # why there are no boxes
         self.prepare_box()
 
@@ -1632,11 +1727,15 @@ class Executor:
         self.box: Box | None = None
         if self.refusal is None:
             try:
-                self.box = self.zygote.receive_box(self.coming or self.zygote.ask_for_box())
+                self.box = self.zygote.ask_for_box()
+                self.box.wait_until("made")
             except SetupFailed as error:
                 self.refusal = str(error)
+                if self.box is not None:
+                    self.box.kill()
+                    self.box.close()
+                    self.box = None
                 self.zygote.close()
-            self.coming = None
 
     def run(self, request: dict[str, Any], inputs: Iterator[Input]) -> Iterator[Answer]:
         """
@@ -1651,33 +1750,35 @@ class Executor:
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", request["file_name"]):
             raise SetupFailed("the program's name is none")
         if self.box is None:
-            rooms: list[Room] = [Direct(request["program"], request["file_name"])]
+            room = Direct(request["program"], request["file_name"])
             yield {"ready": True, "box": False}
-            yield from self.run_cases(request, inputs, rooms)
+            yield from self.run_cases(request, inputs, [room])
             return
-        rooms = [self.box]
+        boxes = [self.box]
         try:
-            self.furnish(self.box, request)
             if request["inputs"] >= LEAST_FOR_TWO_BOXES:
-                self.coming = self.zygote.ask_for_box()
+                boxes.append(self.zygote.ask_for_box())
+            for box in boxes:
+                box.furnish(request["program"], request["file_name"], request["limits"])
+            self.box.wait_until("furnished")
             yield {"ready": True, "box": True}
-            yield from self.run_cases(request, inputs, rooms)
+            yield from self.run_cases(request, inputs, list(boxes))
         finally:
-            for room in rooms:
-                room.kill()
-            for room in rooms:
-                room.close()
-
-    def furnish(self, box: Box, request: dict[str, Any]) -> None:
-        box.furnish(request["program"], request["file_name"], request["limits"]["file_bytes"])
+            for box in boxes:
+                box.kill()
+            for box in boxes:
+                box.close()
 
     def run_cases(self, request: dict[str, Any], inputs: Iterator[Input], rooms: list[Room]) -> Iterator[Answer]:
         start = "check-" + request["start"]
-        for case in inputs:
-            run = Case(self.next_room(request, rooms), start, request["limits"])
+        for number, case in enumerate(inputs, start=1):
+            room = self.next_room(rooms)
+            run = Case(room, start, request["limits"])
             answer = run.run(case, self.watch_input)
             if run.compiles:
                 start = request["start"]
+            if request["inputs"] - number >= len(rooms):
+                room.ask_for_case()
             yield answer
             if answer["ending"] == "compile_error":
                 break
@@ -1686,12 +1787,8 @@ class Executor:
                 os.close(fd)
             yield {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}  # it was compiled once
 
-    def next_room(self, request: dict[str, Any], rooms: list[Room]) -> Room:
+    def next_room(self, rooms: list[Room]) -> Room:
         """The room for the next case: not that of the last one, which is last in `rooms`, if the other is ready."""
-        if self.coming is not None and can_read(self.coming):
-            box, self.coming = self.zygote.receive_box(self.coming), None
-            rooms.insert(0, box)
-            self.furnish(box, request)
         if len(rooms) == 2 and (rooms[0].is_ready() or not rooms[1].is_ready()):
             rooms.append(rooms.pop(0))
         return rooms[-1]
@@ -1729,12 +1826,11 @@ def serve(executor: Executor) -> None:
         if request.get("probe"):
             say({"alive": True, "box": executor.refusal is None, "reason": executor.refusal})
             continue
-        request["program"] = base64.b64decode(request["program"])
+        request["program"] = binascii.a2b_base64(request["program"])
         oom_kills = count_oom_kills()
         try:
             for answer in executor.run(request, read_inputs(buffered)):
-                streams = {name: base64.b64encode(answer[name]).decode() for name in STREAMS if name in answer}
-                say({**answer, **streams})
+                say({**answer, **{name: as_text(answer[name]) for name in STREAMS if name in answer}})
         except SetupFailed as error:
             say({"setup_failed": str(error)})
             raise
@@ -1742,6 +1838,10 @@ def serve(executor: Executor) -> None:
             raise BoxLost("the kernel has killed for memory: perhaps not only a case")
         say({"idle": True})
         executor.prepare_box()
+
+
+def as_text(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 def say(document: Answer) -> None:
@@ -1757,8 +1857,8 @@ def read_inputs(buffered: bytearray) -> Iterator[Input]:
         case = json.loads(line)
         if case.get("done"):
             return
-        words = b"".join(base64.b64decode(argument) + b"\0" for argument in case["arguments"])
-        inputs = memory_file(words), memory_file(base64.b64decode(case["stdin"]))
+        words = b"".join(binascii.a2b_base64(argument) + b"\0" for argument in case["arguments"])
+        inputs = memory_file(words), memory_file(binascii.a2b_base64(case["stdin"]))
         if len(line) > LARGE_LINE_BYTES:
             del line, case, words  # a large input is memory that its case may need
             free_memory()
@@ -1767,6 +1867,8 @@ def read_inputs(buffered: bytearray) -> Iterator[Input]:
 
 def run_once(executor: Executor, subid: str, input_mode: str) -> None:
     """Run SUBID.py against every line of test.in, with the default limits, and write SUBID.out."""
+    import shlex  # here, since an executor that waits should be small
+
     with open(os.path.join(SUBMISSION_DIRECTORY, "test.in"), encoding="utf-8", newline="\n") as file:
         lines = file.read().split("\n")
     if lines and not lines[-1]:
@@ -1813,27 +1915,16 @@ def read_line(buffered: bytearray) -> bytes | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Runs a student's program; belongs in a sandbox.")
-    parser.add_argument(
-        "subid", nargs="?", help="the submission whose SUBID.py and test.in lie in " + SUBMISSION_DIRECTORY
-    )
-    parser.add_argument("--serve", action="store_true", help="answer JSON lines on standard input")
-    parser.add_argument("--input-mode", choices=("argument", "arguments", "stdin"), default="argument")
-    parser.add_argument("--preload", default="", help="modules to import once, before any program, with commas between")
-    parser.add_argument("--hash-seed", help="PYTHONHASHSEED of programs; for tests")
-    options = parser.parse_args()
-    if options.serve == bool(options.subid):
-        parser.error("give either SUBID or --serve")
     if os.getpid() != 1:
-        # Below process 1 a program could kill or stop us, and killing "all others" would reach strangers.
-        parser.error("this runs students' code, so it wants to be process 1 of a sandbox: try `submitter check`")
+        read_command_line()  # does not return
     try:
-        executor = Executor(watch_input=options.serve)
+        is_served = "--serve" in sys.argv
+        executor = Executor(watch_input=is_served)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
-        if options.serve:
+        if is_served:
             serve(executor)
         else:
-            run_once(executor, options.subid, options.input_mode)
+            run_once(executor, sys.argv[1], option("--input-mode"))
     except (SetupFailed, BoxLost) as error:
         sys.exit(f"executor: {error}")
 

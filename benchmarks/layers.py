@@ -29,7 +29,7 @@ class Layer:
 # Each text must be in executeSubmission.py exactly once; a layer whose text has changed is reported as failed.
 LAYERS: Sequence[Layer] = (
     Layer("the system call filter", [("    install_filter(FILTER)\n", "")]),
-    Layer("the limits of a process", [("        set_limits(*numbers)\n", "")]),
+    Layer("the limits of a process", [("    set_limits(*limits)\n", "")]),
     Layer("dropping capabilities", [("    drop_capabilities()\n", "")]),
     Layer("the network namespace", [(" | CLONE_NEWUTS | CLONE_NEWNET\n", " | CLONE_NEWUTS\n")]),
     Layer("the ipc and uts namespaces", [(" | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET\n", " | CLONE_NEWNET\n")]),

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import runpy
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,37 @@ def test_every_submission_gets_a_box_of_its_own_in_the_same_executor(sandbox_nam
         assert all(first.stdout == second.stdout for first, second in boxes)
         assert len({first.stdout for first, _ in boxes}) == 3
         assert [warm.served for warm in pool._idle] == [3]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_program_may_be_called_like_a_module_that_the_executor_needs(sandbox_name: str, level: str) -> None:
+    """Once process 1 of the box imported `resource` from where the program lies, and ran it with all its rights."""
+    program = b"import sys\nprint(__name__)\nif __name__ != '__main__':\n    raise SystemError('imported')\n"
+    for name in ("resource", "struct", "select", "encodings", "warnings"):
+        inputs = (CaseInput(("1",)),) * 5
+        job = Job(program=program, file_name=f"{name}.py", language="python", limits=Limits(), inputs=inputs)
+        with contextlib.closing(make_sandbox(sandbox_name, level, executors=1)) as sandbox:
+            results = list(sandbox.run(job))
+        assert [(result.ending, result.stdout) for result in results] == [(Ending.EXITED, b"__main__\n")] * 5, name
+
+
+def test_a_program_that_leaves_nothing_need_not_be_tidied_up() -> None:
+    """It once was, always: a weak reference of our own looked like something that has to be told of its end."""
+    script = runpy.run_path(str(resource("executeSubmission.py")), run_name="not main")
+    has_an_end: Callable[[object], bool] = script["has_an_end"]
+
+    class Plain: ...
+
+    class Telling:
+        def __del__(self) -> None: ...
+
+    class Reference(weakref.ref[Plain]): ...
+
+    plain = Plain()
+    assert not any(map(has_an_end, ({}, [], plain, Plain, len, weakref.ref(plain))))
+    suspended = (number for number in [1])
+    watched, derived = weakref.ref(plain, print), Reference(plain)
+    assert all(map(has_an_end, (Telling(), Telling, suspended, watched, derived, sys.stdout)))
 
 
 def test_memory_is_that_of_the_assignment_for_whom_the_executor_is_lent(sandbox_name: str) -> None:

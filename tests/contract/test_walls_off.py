@@ -60,10 +60,12 @@ SCRIPT_WALLS: dict[str, tuple[Patches, str, str]] = {
     ),
     "the next case is forked when the last is dead": (
         {
-            "            pid = fork_case(sock, proc)\n": "            pid = fork_case(sock, proc)\n"
-            "            if os.fork() == 0:\n"
-            "                give_up_rights(proc)\n"
-            "                time.sleep(60)\n"
+            "            pid = fork_case(sock, proc, program, limits)\n": (
+                "            pid = fork_case(sock, proc, program, limits)\n"
+                "            if os.fork() == 0:\n"
+                "                give_up_rights(proc, limits)\n"
+                "                time.sleep(60)\n"
+            )
         },
         "S28_survivor",
         r"SUCCEEDED in leaving",
