@@ -39,10 +39,10 @@ A submission:
      "output_bytes": …, "file_bytes": …, "processes": …}}
 Once all is laid out for it, the executor says
         {"ready": true, "box": whether this submission has a box}
-Then, in turn, an input and its answer, as often as wanted; no input is here before its case starts. If the executor
-cannot do its part, it says {"setup_failed": text} instead of any of this, and ends. `starved_s` is for how long the
-program could have run and no
-processor was free; it is not held against the wall time, up to WALL_STRETCH times that.
+Then inputs, each with its answer, as often as wanted. One may be sent before the answer to the last is there: until its
+case starts nobody but the controller has it. If the executor cannot do its part, it says {"setup_failed": text} instead
+of any of this, and ends. `starved_s` is for how long the program could have run and no processor was free; it is not
+held against the wall time, up to WALL_STRETCH times that.
     {"arguments": [data, …], "stdin": data}
         {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
          "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "starved_s": …}
@@ -142,10 +142,12 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWN
     0x40000000,
 )
 NAMESPACES = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET
+CLONE_PARENT = 0x8000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE = 32, 1024, 4096, 16384, 1 << 18
 NOTHING_SPECIAL = MS_NOSUID | MS_NODEV | MS_NOEXEC
 MNT_DETACH = 2
+SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 AT_FDCWD, AT_RECURSIVE, SYS_MOUNT_SETATTR = -100, 0x8000, 442
 PAGE_BYTES = resource.getpagesize()
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -162,19 +164,22 @@ def new_account() -> Account:
 
 
 def collect(main: int, account: Account) -> bool:
-    """Wait for whoever has ended: the case's main process, and orphans; whether the main process has."""
+    """
+    Wait for whoever has ended: the case's main process, and orphans. Whether nobody is left.
+
+    Process 1 inherits every orphan, so that one without children is alone.
+    """
     while True:
         try:
             pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
-            break
+            return True
         if pid == 0:
-            break
+            return False
         account[1] += usage.ru_utime + usage.ru_stime
         account[2] = max(account[2], usage.ru_maxrss * 1024)
         if pid == main:
             account[0] = status
-    return account[0] is not None
 
 
 def kill_all_others(main: int, account: Account) -> tuple[int | None, float, int]:
@@ -183,15 +188,17 @@ def kill_all_others(main: int, account: Account) -> tuple[int | None, float, int
 
     Returns the main process's wait status (None if it had not ended before), seconds of processor time, peak bytes.
     """
-    collect(main, account)
+    is_alone = collect(main, account)
     status = account[0]
-    while True:
+    while not is_alone:
         try:
             os.kill(-1, _signal.SIGKILL)
         except ProcessLookupError:
-            return status, account[1], account[2]
-        collect(main, account)
-        time.sleep(0.0002)
+            break
+        is_alone = collect(main, account)
+        if not is_alone:
+            time.sleep(0.0002)
+    return status, account[1], account[2]
 
 
 def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
@@ -204,6 +211,7 @@ def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
     os.closerange(sock.fileno() + 1, 4096)
     renew_streams()
     fault = ""
+    uid, gid = os.getuid(), os.getgid()
     try:
         look_fresh(preload)
     except BaseException as error:
@@ -215,13 +223,16 @@ def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
         if fault:
             _socket.socket(fileno=fds[0]).send(fault.encode()[:4096])
             continue
-        pid = os.fork()
-        if pid == 0:
-            sock.close()
-            unshare_and_be_init(_socket.socket(fileno=fds[0]))
-        for fd in fds:
-            os.close(fd)
-        os.waitpid(pid, 0)  # at once: it only forks init
+        box = _socket.socket(fileno=fds[0])
+        try:
+            pid = fork_into_namespaces()
+            if pid == 0:
+                sock.close()
+                be_init(box, uid, gid)
+            box.send(str(pid).encode())
+        except OSError as error:
+            box.send(f"{type(error).__name__}: {error}".encode()[:4096])
+        box.close()
 
 
 def tell(sock: _socket.socket, text: str, fds: tuple[int, ...]) -> None:
@@ -236,34 +247,40 @@ def receive(sock: _socket.socket) -> tuple[bytes, list[int]]:
     return message, [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data)]
 
 
-def unshare_and_be_init(sock: _socket.socket) -> NoReturn:
-    """Make the namespaces, fork process 1 of them, and end: that one is then the controller's to wait for."""
-    try:
-        uid, gid = os.getuid(), os.getgid()
-        check_call("unshare", LIBC.unshare(NAMESPACES))
-        # Else the next files are root's. A case may run in the other box now, but from there nobody sees us.
-        prctl(PR_SET_DUMPABLE, 1)
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{BOX_USER} {uid} 1"),
-            ("gid_map", f"{BOX_USER} {gid} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-        prctl(PR_SET_DUMPABLE, 0)
-        pid = os.fork()
-        if pid == 0:
-            be_init(sock)
-        sock.send(str(pid).encode())
-    except BaseException as error:
-        sock.send(f"{type(error).__name__}: {error}".encode()[:4096])
-    finally:
-        os._exit(0)
+def fork_into_namespaces() -> int:
+    """
+    os.fork, but that the child is process 1 of namespaces of its own, and the controller's to wait for.
+
+    os.unshare would need a process in between, since process ids are for the children of who asks for them.
+    """
+    flags = NAMESPACES | CLONE_PARENT | _signal.SIGCHLD
+    API.PyOS_BeforeFork()
+    pid = LIBC.syscall(SYS_CLONE[os.uname().machine], ctypes.c_ulong(flags), 0, 0, 0, 0)
+    if pid == 0:
+        API.PyOS_AfterFork_Child()
+        return 0
+    number = ctypes.get_errno()
+    API.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, f"clone: {os.strerror(number)}")
+    return int(pid)
 
 
-def be_init(sock: _socket.socket) -> NoReturn:
-    """Process 1 of a box: do as the controller tells it, until that is gone."""
+def become_user(uid: int, gid: int) -> None:
+    """Have a name in the new user namespace: who we are outside of it is BOX_USER inside."""
+    # Else the next files are root's. A case may run in the other box now, but from there nobody sees us.
+    prctl(PR_SET_DUMPABLE, 1)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{BOX_USER} {uid} 1"), ("gid_map", f"{BOX_USER} {gid} 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(fd, text.encode())
+        os.close(fd)
+    prctl(PR_SET_DUMPABLE, 0)
+
+
+def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
+    """Process 1 of a box: do as the controller tells it, until that is gone. `uid` and `gid` are ours outside."""
     try:
+        become_user(uid, gid)
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
         for capability in range(64):
             if LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
@@ -278,6 +295,8 @@ def be_init(sock: _socket.socket) -> NoReturn:
         looks = {directory: mount_place(directory, file_bytes) for directory in WRITABLE_DIRECTORIES}
         set_stage(program)
         sock.send(b"furnished")
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
         number = 0
         while message := sock.recv(4096):
             if message != b"case":
@@ -285,7 +304,7 @@ def be_init(sock: _socket.socket) -> NoReturn:
             number += 1
             before_s = time.process_time()
             pid = fork_case(sock, proc, program, limits)
-            until_end(sock, pid, b"end %d" % number)
+            until_end(sock, poll, pid, b"end %d" % number)
             status, cpu_s, peak_bytes = kill_all_others(pid, new_account())
             own_s = time.process_time() - before_s
             numbers = (-1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
@@ -320,22 +339,20 @@ def fork_case(sock: _socket.socket, proc: int, program: str, limits: list[int]) 
     return pid
 
 
-def until_end(sock: _socket.socket, pid: int, end: bytes) -> None:
-    """Until the case's main process has ended, or the controller says `end`."""
+def until_end(sock: _socket.socket, poll: select.poll, pid: int, end: bytes) -> None:
+    """Until the case's main process has ended, or the controller says `end` on the socket, which `poll` watches."""
     exit_fd = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
     poll.register(exit_fd, select.POLLIN)
     while True:
-        ready = dict(poll.poll())
-        if sock.fileno() in ready:
-            message = sock.recv(4096)
-            if not message:
-                os._exit(0)  # as process 1 we take all others along
-            if message == end:
-                break
+        ready = [fd for fd, _ in poll.poll()]
         if exit_fd in ready:
             break
+        message = sock.recv(4096)
+        if not message:
+            os._exit(0)  # as process 1 we take all others along
+        if message == end:
+            break
+    poll.unregister(exit_fd)
     os.close(exit_fd)
 
 
@@ -595,7 +612,9 @@ def look_fresh(preload: list[str]) -> None:
     LIBC.pthread_getspecific.restype = ctypes.c_void_p
     LIBC.pthread_setspecific.argtypes = [ctypes.c_uint, ctypes.c_void_p]
     # Whatever ctypes makes when a function is first asked for is made here, not by each case.
-    of_libc = LIBC.fopen, LIBC.fflush, LIBC.capset, LIBC.prctl, LIBC.mount, LIBC.umount2, LIBC.unshare, LIBC.syscall
+    of_libc = LIBC.fopen, LIBC.fflush, LIBC.capset, LIBC.prctl, LIBC.mount, LIBC.umount2, LIBC.syscall
+    for function in (API.PyOS_BeforeFork, API.PyOS_AfterFork_Child, API.PyOS_AfterFork_Parent):
+        function.restype = None
     for function in (API.Py_LeaveRecursiveCall, API.Py_Exit, *of_libc):
         function.restype = function.restype
     state = API.PyThreadState_Get()
@@ -1359,6 +1378,7 @@ class Box:
         self.pid = ""  # of init, outside of the box
         self.said: set[str] = set()  # what init says once: that the box is "made", that it is "furnished"
         self.number = 0  # of the case that runs
+        self.accounted_s = 0.0  # processor time of the cases before it
         self.is_asked = False  # for a case: one waits for its input, or will
         self.next_case: _socket.socket | None = None
 
@@ -1400,7 +1420,7 @@ class Box:
             raise SetupFailed(f"the box does not answer: {error}") from error
         word = message.decode()
         if word.isdigit():
-            self.pid = word  # from whoever forked init, so at any time
+            self.pid = word  # from the zygote, so at any time
         elif word in {"made", "furnished", "next"}:
             self.said.add(word)
         else:
@@ -1414,7 +1434,6 @@ class Box:
         self.said.remove("next")
         self.is_asked = False
         self.number += 1
-        self.reaped_before_s = self._reaped_s()
         assert self.next_case is not None
         try:
             tell(self.next_case, what, fds)
@@ -1448,6 +1467,7 @@ class Box:
         if len(said) != 4:
             raise SetupFailed("the box has ended")
         status, cpu_us, peak_bytes, init_us = map(int, said)
+        self.accounted_s += cpu_us / 1e6
         return (None if status < 0 else status), cpu_us / 1e6, peak_bytes, init_us / 1e6
 
     def pids(self) -> list[str]:
@@ -1455,16 +1475,13 @@ class Box:
         return descendants(self.pid)
 
     def reaped_cpu_s(self) -> float:
-        """Seconds of processor time of those of the case's processes that init has waited for."""
-        return self._reaped_s() - self.reaped_before_s
-
-    def _reaped_s(self) -> float:
+        """Seconds of processor time of those of the case's processes that init has waited for, to about 0.02."""
         try:
             with open(f"/proc/{self.pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-            return (int(fields[13]) + int(fields[14])) / TICKS_PER_S
-        except (OSError, ValueError, IndexError):
+        except OSError:
             return 0.0
+        return max(0.0, (int(fields[13]) + int(fields[14])) / TICKS_PER_S - self.accounted_s)
 
     def kill(self) -> None:
         """Init, which as process 1 takes all others along."""
@@ -1480,15 +1497,8 @@ class Box:
 
     def close(self) -> None:
         """After `kill`: the box and all in it are gone afterwards."""
-        deadline = time.monotonic() + BOX_TIMEOUT_S
-        while self.pid:
-            try:
-                os.waitpid(int(self.pid), 0)
-                return
-            except ChildProcessError:  # not yet ours: whoever forked it has not ended yet
-                if time.monotonic() > deadline:
-                    raise SetupFailed("a box does not end") from None
-                time.sleep(0.0002)
+        if self.pid:
+            os.waitpid(int(self.pid), 0)
 
 
 class Direct:
@@ -1520,7 +1530,8 @@ class Direct:
         self.ended_fd = open_pidfd(self.pid)
 
     def has_ended(self) -> bool:
-        return collect(self.pid, self.account)
+        collect(self.pid, self.account)
+        return self.account[0] is not None
 
     def finish(self, ended: bool) -> tuple[int | None, float, int, float]:
         if self.ended_fd is not None:

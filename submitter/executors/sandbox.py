@@ -6,9 +6,11 @@ The three levels of isolation differ in who lends and how a case starts:
 case; `container` and `box` take warm executors from a pool, and fork.
 """
 
+import contextlib
 import dataclasses
 import threading
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Sequence
 from typing import Literal, Protocol
 
 import structlog
@@ -26,12 +28,15 @@ from submitter.executors.wire import (
     max_answer_bytes,
     setup_failure,
 )
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, RunResult
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, Limits, RunResult
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
 MAX_LINE_BYTES = 8192  # of any line but an answer
 SMALL_INPUT_BYTES = 256 * 1024
+# The line of an input that is no longer than this is sent while the case before runs, and waits in a pipe, which holds
+# at least so much (pipe(7)). Only the controller, which no case can reach, may have it before its case starts.
+AHEAD_BYTES = 4096
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
 SIGKILL = 9
 # A limit of time that was passed while the program waited for a processor for more than this share of the time says
@@ -97,21 +102,24 @@ class ExecutorSandbox:
         return self._lender.name
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
-        done, losses = 0, 0
+        done, losses, has_lost = 0, 0, False
         while done < len(job.inputs):
             try:
-                for result in self._run_in_one_executor(job, job.inputs[done:]):
+                # After a loss nothing is sent ahead, so that it is certain in which case the next one is.
+                for result in self._run_in_one_executor(job, job.inputs[done:], sends_ahead=not has_lost):
                     yield result
                     done, losses = done + 1, 0
             except ExecutorLost as exc:
                 self._refuse_if_closed()
-                losses += 1
+                losses, has_lost = losses + 1, True
                 log.warning("executor_lost", reason=str(exc), case=done + 1, times=losses)
                 if losses == 2:
                     yield _blame(exc)
                     done, losses = done + 1, 0
 
-    def _run_in_one_executor(self, job: Job, inputs: tuple[CaseInput, ...]) -> Generator[RunResult, None, None]:
+    def _run_in_one_executor(
+        self, job: Job, inputs: Sequence[CaseInput], *, sends_ahead: bool
+    ) -> Generator[RunResult, None, None]:
         """Results of the first of the inputs, or of all; where there are no boxes, an executor serves one case."""
         executor = self._lend(job)
         clean = False
@@ -122,31 +130,14 @@ class ExecutorSandbox:
             except ExecutorLost as exc:
                 raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
             out_of_memory = False
-            for number, case in enumerate(inputs if has_box else inputs[:1]):
-                result = self._run_fairly(executor, job, case, is_first=number == 0)
-                out_of_memory |= result.ending is Ending.MEMORY_LIMIT
-                yield result
+            cases = _Cases(executor, job.limits, self._turns, inputs if has_box else inputs[:1], sends_ahead)
+            with contextlib.closing(cases):
+                for result in cases.results():
+                    out_of_memory |= result.ending is Ending.MEMORY_LIMIT
+                    yield result
             clean = has_box and not out_of_memory and _has_put_all_away(executor)
         finally:
             self._lender.give_back(executor, clean=clean)
-
-    def _run_fairly(self, executor: Executor, job: Job, case: CaseInput, *, is_first: bool) -> RunResult:
-        with self._turns.among_others():
-            result = _exchange(executor, job, case, is_first)
-        starved = result.starved_s > STARVED_SHARE * result.wall_time_s
-        if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT} or not starved:
-            return result
-        with self._turns.alone():
-            again = _exchange(executor, job, case, is_first=False)
-        log.info(
-            "case_run_again",
-            ending=str(result.ending),
-            starved_s=round(result.starved_s, 3),
-            cpu_time_s=round(result.cpu_time_s, 3),
-            ending_alone=str(again.ending),
-            cpu_time_alone_s=round(again.cpu_time_s, 3),
-        )
-        return dataclasses.replace(again, earlier=result)
 
     def _lend(self, job: Job) -> Executor:
         self._refuse_if_closed()
@@ -169,23 +160,91 @@ class ExecutorSandbox:
         self._lender.close()
 
 
-def _exchange(executor: Executor, job: Job, case: CaseInput, is_first: bool) -> RunResult:
+class _Cases:
     """
-    Have one case run.
+    Cases that go through one executor, one after the other.
 
-    What an executor cannot do for the first case is a fault of ours, since nothing of the program has run in it. Later
-    it may be the program's doing.
-
-    Raises:
-        SandboxUnavailable: the first case could not be begun.
-        ExecutorLost: it fell silent or broke the protocol; a later case could not be begun.
+    While one runs, the next small input is sent, unless somebody waits for the processors: so they are never idle
+    between two cases.
     """
-    limits = job.limits
-    executor.send(encode_input(case), ANSWER_SLACK_S)
-    line = executor.read_line(max_answer_bytes(limits), WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S)
-    if is_first and (reason := setup_failure(line)) is not None:
-        raise SandboxUnavailable(f"the executor cannot run cases: {reason}")
-    return decode_answer(line, limits)
+
+    def __init__(
+        self, executor: Executor, limits: Limits, turns: Turns, inputs: Sequence[CaseInput], sends_ahead: bool
+    ) -> None:
+        self._executor, self._limits, self._turns = executor, limits, turns
+        self._inputs, self._sends_ahead = inputs, sends_ahead
+        self._sent = self._received = 0  # how many
+        self._kept: deque[RunResult] = deque()  # received out of turn
+
+    def results(self) -> Generator[RunResult, None, None]:
+        """
+        One for each input.
+
+        What an executor cannot do for the first case is a fault of ours, since nothing of the program has run in it.
+        Later it may be the program's doing.
+
+        Raises:
+            SandboxUnavailable: the first case could not be begun.
+            ExecutorLost: it fell silent or broke the protocol; a later case could not be begun.
+        """
+        for number, case in enumerate(self._inputs):
+            yield self._run_fairly(number, case)
+
+    def close(self) -> None:
+        """Afterwards others need not wait for us, wherever we broke off."""
+        for _ in range(self._sent - self._received):
+            self._turns.end()
+        self._sent = self._received
+
+    def _run_fairly(self, number: int, case: CaseInput) -> RunResult:
+        result = self._kept.popleft() if self._kept else self._run(number)
+        starved = result.starved_s > STARVED_SHARE * result.wall_time_s
+        if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT} or not starved:
+            return result
+        while self._received < self._sent:
+            self._kept.append(self._receive())  # to what was sent ahead, before this case can be alone
+        with self._turns.alone():
+            again = self._exchange(case)
+        log.info(
+            "case_run_again",
+            ending=str(result.ending),
+            starved_s=round(result.starved_s, 3),
+            cpu_time_s=round(result.cpu_time_s, 3),
+            ending_alone=str(again.ending),
+            cpu_time_alone_s=round(again.cpu_time_s, 3),
+        )
+        return dataclasses.replace(again, earlier=result)
+
+    def _run(self, number: int) -> RunResult:
+        if self._sent == number:
+            self._turns.begin()
+            self._send(encode_input(self._inputs[number]))
+        if self._sends_ahead and self._sent < len(self._inputs):
+            following = encode_input(self._inputs[self._sent])
+            if len(following) <= AHEAD_BYTES and self._turns.begin_if_nobody_waits():
+                self._send(following)
+        return self._receive()
+
+    def _send(self, line: bytes) -> None:
+        self._sent += 1  # first, so that `close` ends this turn whatever happens
+        self._executor.send(line, ANSWER_SLACK_S)
+
+    def _receive(self) -> RunResult:
+        result = self._read(is_first=self._received == 0)
+        self._received += 1
+        self._turns.end()
+        return result
+
+    def _exchange(self, case: CaseInput) -> RunResult:
+        self._executor.send(encode_input(case), ANSWER_SLACK_S)
+        return self._read(is_first=False)
+
+    def _read(self, *, is_first: bool) -> RunResult:
+        limits = self._limits
+        line = self._executor.read_line(max_answer_bytes(limits), WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S)
+        if is_first and (reason := setup_failure(line)) is not None:
+            raise SandboxUnavailable(f"the executor cannot run cases: {reason}")
+        return decode_answer(line, limits)
 
 
 def _has_put_all_away(executor: Executor) -> bool:

@@ -14,18 +14,27 @@ class Turns:
         self._alone = False
         self._waiting_to_be_alone = 0
 
-    @contextmanager
-    def among_others(self) -> Iterator[None]:
-        """Beside others, but not beside one who is alone."""
+    def begin(self) -> None:
+        """Be among others, but not beside one who is alone, until `end`."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._alone and not self._waiting_to_be_alone)
+            self._changed.wait_for(self._is_open)
             self._together += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._together -= 1
-                self._changed.notify_all()
+
+    def begin_if_nobody_waits(self) -> bool:
+        """`begin`, or False at once if that would have to wait. Who is among others already must not wait for more."""
+        with self._changed:
+            is_open = self._is_open()
+            self._together += is_open
+        return is_open
+
+    def end(self) -> None:
+        """After one `begin`."""
+        with self._changed:
+            self._together -= 1
+            self._changed.notify_all()
+
+    def _is_open(self) -> bool:
+        return not self._alone and not self._waiting_to_be_alone
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """
 What the host and an executor say to each other, a JSON object a line.
 
-A request, then in turn an input and its answer, then that there are no more.
+A request, then inputs, each with its answer, then that there are no more.
 
 The executor runs beside hostile code, so its answers are read as a stranger's:
 strictly, within bounds, and with the limits known to us held against them.
@@ -58,7 +58,7 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
 
 
 def encode_input(case: CaseInput) -> bytes:
-    """The line with one input; sent when its case is to start, so that no other case's is there to be found."""
+    """The line with one input; sent when its case is next."""
     return _line({"arguments": [_base64(text.encode()) for text in case.arguments], "stdin": _base64(case.stdin)})
 
 

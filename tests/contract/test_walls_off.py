@@ -21,7 +21,7 @@ Patches = dict[str, str]
 Change = Callable[[list[str]], list[str]]
 
 NO_FILTER = {"    install_filter(FILTER)\n": ""}
-NO_BOX = {"LIBC.unshare(NAMESPACES)": "LIBC.unshare(-1)"}
+NO_BOX = {"flags = NAMESPACES | CLONE_PARENT | _signal.SIGCHLD": "flags = CLONE_PARENT | NAMESPACES | 1 << 16"}
 
 
 def not_made(namespace: str) -> Patches:

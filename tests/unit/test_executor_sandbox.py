@@ -9,7 +9,7 @@ import pytest
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import Room
 from submitter.executors.pool import FreshExecutors
-from submitter.executors.sandbox import ExecutorSandbox
+from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
 READY = b'{"ready": true, "box": true}'
@@ -22,23 +22,28 @@ def answer(text: str) -> bytes:
 
 
 class ScriptedExecutor:
-    """Says READY, then answers each input as `play` tells, which may raise."""
+    """Says READY, then answers each input, in the order they came, as `play` tells, which may raise."""
 
     def __init__(self, play: Callable[[str], bytes], ready: bytes | Exception) -> None:
         self.play = play
         self.ready = ready
         self.is_closed = False
         self.lines: list[bytes] = []
+        self.answered = 0
+        self.waited: list[int] = []  # how many lines were there unanswered, each time an answer was asked for
 
     def send(self, data: bytes, timeout_s: float) -> None:
         self.lines.append(data)
 
     def read_line(self, most: int, timeout_s: float) -> bytes:
-        if len(self.lines) == 1:
+        self.waited.append(len(self.lines) - self.answered)
+        line = self.lines[self.answered]
+        self.answered += 1
+        if self.answered == 1:
             if isinstance(self.ready, Exception):
                 raise self.ready
             return self.ready
-        said = json.loads(self.lines[-1])
+        said = json.loads(line)
         return IDLE if said == {"done": True} else self.play(said["arguments"][0])
 
     def make_room(self, room: Room) -> None:
@@ -146,6 +151,51 @@ def test_closing_while_a_case_runs_blames_nobody() -> None:
     sandbox = sandbox_of(ScriptedLauncher(closes))
     with pytest.raises(SandboxUnavailable, match="process is ending"):
         list(sandbox.run(job()))
+
+
+# -- inputs that are sent ahead ------------------------------------------------------------------------------------
+
+
+def test_while_a_case_runs_the_next_input_waits_and_no_more() -> None:
+    launcher = ScriptedLauncher(answer)
+    assert [result.stdout for result in sandbox_of(launcher).run(job())] == [b"a", b"b", b"c"]
+    assert launcher.started[0].waited == [1, 2, 2, 1, 1], "ready, three answers, idle"
+
+
+def test_a_large_input_is_not_sent_ahead() -> None:
+    """No pipe holds it, and nobody reads it while a case runs: to send it would wait for as long."""
+    launcher = ScriptedLauncher(lambda _: answer(""))
+    large = CaseInput(("a",), b"x" * AHEAD_BYTES)
+    list(sandbox_of(launcher).run(replace(job(), inputs=(large, CaseInput(("b",)), large))))
+    assert launcher.started[0].waited == [1, 2, 1, 1, 1]
+
+
+def test_after_a_loss_nothing_is_sent_ahead() -> None:
+    """So it is certain in which case the executor is lost the second time."""
+    launcher = ScriptedLauncher(losing({A: 1}, ExecutorLost("gone")))
+    list(sandbox_of(launcher).run(job()))
+    assert [executor.waited for executor in launcher.started] == [[1, 2], [1, 1, 1, 1, 1]]
+
+
+def test_what_was_sent_ahead_is_answered_before_a_case_runs_alone() -> None:
+    runs = iter([run_of("wall_limit", starved_s=3.0), answer("Yg=="), run_of("exited", starved_s=0.0), answer("Yw==")])
+    launcher = ScriptedLauncher(lambda _: next(runs))
+    first, second, third = sandbox_of(launcher).run(job())
+    assert (first.ending, second.stdout, third.stdout) == (Ending.EXITED, b"b", b"c")
+    assert first.earlier is not None
+    said = [json.loads(line).get("arguments") for line in launcher.started[0].lines]
+    assert said == [None, [A], [B], [A], [C], None]
+
+
+def test_who_breaks_off_keeps_nobody_waiting() -> None:
+    launcher = ScriptedLauncher(answer)
+    sandbox = sandbox_of(launcher)
+    runs = sandbox.run(job())
+    next(runs)
+    runs.close()
+    with sandbox._turns.alone():
+        pass
+    assert launcher.started[0].is_closed
 
 
 # -- a machine that is short of processors ------------------------------------------------------------------------

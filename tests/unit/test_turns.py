@@ -1,10 +1,21 @@
 """Who may use the processors: many together, or one alone."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from submitter.executors.turns import Turns
 
 WAIT_S = 10.0
+
+
+@contextmanager
+def among_others(turns: Turns) -> Iterator[None]:
+    turns.begin()
+    try:
+        yield
+    finally:
+        turns.end()
 
 
 class Holder:
@@ -17,7 +28,7 @@ class Holder:
         self.thread.start()
 
     def _hold(self) -> None:
-        with self._turns.alone() if self._alone else self._turns.among_others():
+        with self._turns.alone() if self._alone else among_others(self._turns):
             self.has_it.set()
             self.let_go.wait(WAIT_S)
 
@@ -62,14 +73,28 @@ def test_two_who_want_to_be_alone_are_so_one_after_the_other() -> None:
     other.end()
 
 
+def test_who_is_among_others_may_begin_once_more_only_while_nobody_waits_to_be_alone() -> None:
+    turns = Turns()
+    turns.begin()
+    assert turns.begin_if_nobody_waits()
+    alone = Holder(turns, alone=True)
+    while turns.begin_if_nobody_waits():  # until the other thread has come to wait
+        turns.end()
+    turns.end()
+    assert not alone.has_it.wait(0.05), "one of the two has not ended"
+    turns.end()
+    assert alone.has_it.wait(WAIT_S)
+    assert not turns.begin_if_nobody_waits()
+    alone.end()
+    assert turns.begin_if_nobody_waits()
+
+
 def test_an_error_gives_the_turn_back() -> None:
     turns = Turns()
-    for turn in (turns.alone, turns.among_others):
+    for _ in range(2):
         try:
-            with turn():
+            with turns.alone():
                 raise RuntimeError
         except RuntimeError:
             pass
-    holder = Holder(turns, alone=True)
-    assert holder.has_it.wait(WAIT_S)
-    holder.end()
+    assert turns.begin_if_nobody_waits()
