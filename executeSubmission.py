@@ -872,13 +872,13 @@ OOM_COUNTER = find_counter(
 # tests/system_calls.txt, which has the names.
 ALLOWED = {
     "x86_64": (
-        "0-15 17-28 32-40 44-48 51-52 54-55 57-63 72-100 102 104 107-112 115 118 120-121 124-125 127-133 137-138 140 "
-        "143 145-152 158 160 186-202 204 213 217-219 221-226 228-235 247 252-255 257-271 273-278 280-287 289-297 "
+        "0-8 10-15 17-28 32-40 44-48 51-52 54-55 57-63 72-100 102 104 107-112 115 118 120-121 124-125 127-133 137-138 "
+        "140 143 145-152 158 160 186-202 204 213 217-219 221-226 228-235 247 252-255 257-271 273-278 280-287 289-297 "
         "299 307 309 315-316 318 322 324-328 332 334 424 434 436-437 439 441 449 452 "
     ),
     "aarch64": (
         "5-17 19-28 31-38 43-50 52-57 59 61-80 82-88 90 93-96 98-103 107-111 113-115 120-121 123-139 141 148 150 "
-        "153-158 160 163-166 168-169 172-179 204-216 221-223 226-233 240 243 260 269 275-276 278 281 283-287 291 293 "
+        "153-158 160 163-166 168-169 172-179 204-216 221 223 226-233 240 243 260 269 275-276 278 281 283-287 291 293 "
         "424 434 436-437 439 441 449 452 "
     ),
 }
@@ -892,6 +892,7 @@ ARGUMENTS_MATTER = {
         "ioctl": 16,
         "prlimit64": 302,
         "sched_setaffinity": 203,
+        "mmap": 9,
         "memfd_create": 319,
     },
     "aarch64": {
@@ -902,6 +903,7 @@ ARGUMENTS_MATTER = {
         "ioctl": 29,
         "prlimit64": 261,
         "sched_setaffinity": 122,
+        "mmap": 222,
         "memfd_create": 279,
     },
 }
@@ -919,6 +921,7 @@ _ARCHES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32 = 0x40000000
 _FIRST_UNKNOWN = 451  # from here on what is not allowed is answered ENOSYS, as by an older kernel
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW*, the time namespace included
+_MAP_HUGETLB, _MFD_HUGETLB = 0x40000, 4
 _TIOCSTI, _TIOCLINUX, _AF_UNIX, _PR_SET_MM = 0x5412, 0x541C, 1, 35
 
 
@@ -976,24 +979,30 @@ def _return(what: int) -> Step:
 
 
 def _argument_rule(name: str) -> list[Step]:
-    """What the first argument of a system call, of ioctl the second, decides; every way ends with a return."""
-    load = (_LOAD, 0, 0, _AT_FIRST_ARGUMENT + (8 if name == "ioctl" else 0))
-    if name == "clone":
-        return [load, (_JUMP_IF_ANY_BIT, 0, 1, _NEW_NAMESPACES), _return(_EPERM), _return(_ALLOW)]
-    values, then, otherwise = {
-        "socketpair": ([_AF_UNIX], _ALLOW, _EPERM),  # asyncio needs it; it reaches nobody
+    """What an argument of a system call decides; every way ends with a return."""
+    flags = {"clone": (0, _NEW_NAMESPACES), "mmap": (3, _MAP_HUGETLB), "memfd_create": (1, _MFD_HUGETLB)}
+    # Memory of memfd_create is nobody's until it is mapped: without a cgroup that counts it, there is no limit to it.
+    if name in flags and not (name == "memfd_create" and OOM_COUNTER is None):
+        position, refused = flags[name]  # huge pages are counted by no limit of memory
+        return [_load(position), (_JUMP_IF_ANY_BIT, 0, 1, refused), _return(_EPERM), _return(_ALLOW)]
+    position, values, then, otherwise = {
+        "socketpair": (0, [_AF_UNIX], _ALLOW, _EPERM),  # asyncio needs it; it reaches nobody
         # Nobody may close himself to our eyes, which add up memory.
-        "prctl": ([PR_SET_SECCOMP, PR_SET_DUMPABLE, _PR_SET_MM], _EPERM, _ALLOW),
-        "personality": ([0, 0xFFFFFFFF], _ALLOW, _EPERM),
-        "ioctl": ([_TIOCSTI, _TIOCLINUX], _EPERM, _ALLOW),
+        "prctl": (0, [PR_SET_SECCOMP, PR_SET_DUMPABLE, _PR_SET_MM], _EPERM, _ALLOW),
+        "personality": (0, [0, 0xFFFFFFFF], _ALLOW, _EPERM),
+        "ioctl": (1, [_TIOCSTI, _TIOCLINUX], _EPERM, _ALLOW),
         # Of itself only: both ask for nothing but the same user, so they would reach the executor too.
-        "prlimit64": ([0], _ALLOW, _EPERM),
-        "sched_setaffinity": ([0], _ALLOW, _EPERM),
-        # Its memory is nobody's until it is mapped: without a cgroup that counts it, there is no limit to it.
-        "memfd_create": ([], _EPERM, _EPERM if OOM_COUNTER is None else _ALLOW),
+        "prlimit64": (0, [0], _ALLOW, _EPERM),
+        "sched_setaffinity": (0, [0], _ALLOW, _EPERM),
+        "memfd_create": (0, [], _EPERM, _EPERM),
     }[name]
     tests = [(_JUMP_IF_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
-    return [load, *tests, _return(otherwise), _return(then)]
+    return [_load(position), *tests, _return(otherwise), _return(then)]
+
+
+def _load(position: int) -> Step:
+    """The lower half of an argument: all that the kernel looks at of these."""
+    return _LOAD, 0, 0, _AT_FIRST_ARGUMENT + 8 * position
 
 
 class Filter(ctypes.Structure):

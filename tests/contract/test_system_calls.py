@@ -1,5 +1,6 @@
 """Every system call there is a number for, asked of the filter that a case has: by simulation, and in a real case."""
 
+import json
 import os
 import runpy
 import struct
@@ -107,6 +108,30 @@ def test_the_filter_answers_every_number_as_the_reviewed_list_says(machine: str,
             assert answer == ENOSYS, number
         else:
             assert answer == EPERM, number
+
+
+def test_the_container_s_profile_is_the_reviewed_list_and_what_makes_a_box() -> None:
+    profile = json.loads((resource("executor_image") / "seccomp.json").read_text())
+    assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
+    answers = {name: (rule["action"], rule.get("errnoRet")) for rule in profile["syscalls"] for name in rule["names"]}
+    allowed, lacking = ("SCMP_ACT_ALLOW", None), ("SCMP_ACT_ERRNO", 38)
+    makes_a_box = ("capset", "mount", "mount_setattr", "umount2")
+    reviewed: dict[str, tuple[str, int | None]] = dict.fromkeys(makes_a_box, allowed)
+    section = ""
+    for line in (Path(__file__).parents[1] / "system_calls.txt").read_text().splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and not line.startswith("#"):
+            reviewed[line.split()[0]] = lacking if section == "answered as by a kernel that lacks them" else allowed
+    assert answers == reviewed
+
+
+@pytest.mark.parametrize(("machine", "arch", "mmap"), [("x86_64", X86_64, 9), ("aarch64", AARCH64, 222)])
+def test_the_filter_refuses_huge_pages(machine: str, arch: int, mmap: int) -> None:
+    """No limit of memory counts them; a host may have some reserved for its database."""
+    program = _filter(machine)
+    for flags, right in ((0x22, ALLOW), (0x40022, EPERM), (0x40022 | 21 << 26, EPERM), (-1 & 0xFFFFFFFF, EPERM)):
+        assert simulate(program, mmap, arch, (0, 4096, 7, flags, 0, 0)) == right
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
