@@ -39,10 +39,10 @@ A submission:
      "output_bytes": …, "file_bytes": …, "processes": …}}
 Once all is laid out for it, the executor says
         {"ready": true, "box": whether this submission has a box}
-Then inputs, each with its answer, as often as wanted. One may be sent before the answer to the last is there: until its
-case starts nobody but the controller has it. If the executor cannot do its part, it says {"setup_failed": text} instead
-of any of this, and ends. `starved_s` is for how long the program could have run and no processor was free; it is not
-held against the wall time, up to WALL_STRETCH times that.
+Then inputs, each with its answer, as often as wanted. They may be sent ahead of the answers: until its case starts
+nobody but the controller has one. If the executor cannot do its part, it says {"setup_failed": text} instead of any of
+this, and ends. `starved_s` is for how long the program could have run and no processor was free; it is not held against
+the wall time, up to WALL_STRETCH times that.
     {"arguments": [data, …], "stdin": data}
         {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
          "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "starved_s": …}

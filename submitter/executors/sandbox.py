@@ -34,8 +34,8 @@ READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
 MAX_LINE_BYTES = 8192  # of any line but an answer
 SMALL_INPUT_BYTES = 256 * 1024
-# The line of an input that is no longer than this is sent while the case before runs, and waits in a pipe, which holds
-# at least so much (pipe(7)). Only the controller, which no case can reach, may have it before its case starts.
+# So much of the inputs to come is sent while a case runs, and waits in a pipe, which holds at least that (pipe(7)).
+# Only the controller, which no case can reach, may have an input before its case starts.
 AHEAD_BYTES = 4096
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
 SIGKILL = 9
@@ -164,7 +164,7 @@ class _Cases:
     """
     Cases that go through one executor, one after the other.
 
-    While one runs, the next small input is sent, unless somebody waits for the processors: so they are never idle
+    While one runs, the next small inputs are sent, unless somebody waits for the processors: so they are never idle
     between two cases.
     """
 
@@ -174,6 +174,7 @@ class _Cases:
         self._executor, self._limits, self._turns = executor, limits, turns
         self._inputs, self._sends_ahead = inputs, sends_ahead
         self._sent = self._received = 0  # how many
+        self._unanswered: deque[int] = deque()  # bytes of the lines of those between
         self._kept: deque[RunResult] = deque()  # received out of turn
 
     def results(self) -> Generator[RunResult, None, None]:
@@ -216,22 +217,28 @@ class _Cases:
         return dataclasses.replace(again, earlier=result)
 
     def _run(self, number: int) -> RunResult:
-        if self._sent == number:
-            self._turns.begin()
-            self._send(encode_input(self._inputs[number]))
-        if self._sends_ahead and self._sent < len(self._inputs):
-            following = encode_input(self._inputs[self._sent])
-            if len(following) <= AHEAD_BYTES and self._turns.begin_if_nobody_waits():
-                self._send(following)
+        lines = []
+        while self._sent < len(self._inputs):
+            line = encode_input(self._inputs[self._sent])
+            if self._sent == number:
+                self._turns.begin()
+            elif not self._may_wait(line) or not self._turns.begin_if_nobody_waits():
+                break
+            self._sent += 1
+            self._unanswered.append(len(line))
+            lines.append(line)
+        if lines:
+            self._executor.send(b"".join(lines), ANSWER_SLACK_S)
         return self._receive()
 
-    def _send(self, line: bytes) -> None:
-        self._sent += 1  # first, so that `close` ends this turn whatever happens
-        self._executor.send(line, ANSWER_SLACK_S)
+    def _may_wait(self, line: bytes) -> bool:
+        waiting = sum(self._unanswered) - self._unanswered[0]  # the first one's case runs
+        return self._sends_ahead and waiting + len(line) <= AHEAD_BYTES
 
     def _receive(self) -> RunResult:
         result = self._read(is_first=self._received == 0)
         self._received += 1
+        self._unanswered.popleft()
         self._turns.end()
         return result
 

@@ -33,7 +33,7 @@ class ScriptedExecutor:
         self.waited: list[int] = []  # how many lines were there unanswered, each time an answer was asked for
 
     def send(self, data: bytes, timeout_s: float) -> None:
-        self.lines.append(data)
+        self.lines += data.splitlines(keepends=True)
 
     def read_line(self, most: int, timeout_s: float) -> bytes:
         self.waited.append(len(self.lines) - self.answered)
@@ -156,14 +156,22 @@ def test_closing_while_a_case_runs_blames_nobody() -> None:
 # -- inputs that are sent ahead ------------------------------------------------------------------------------------
 
 
-def test_while_a_case_runs_the_next_input_waits_and_no_more() -> None:
+def test_while_a_case_runs_the_next_small_inputs_wait() -> None:
     launcher = ScriptedLauncher(answer)
     assert [result.stdout for result in sandbox_of(launcher).run(job())] == [b"a", b"b", b"c"]
-    assert launcher.started[0].waited == [1, 2, 2, 1, 1], "ready, three answers, idle"
+    assert launcher.started[0].waited == [1, 3, 2, 1, 1], "ready, three answers, idle"
+
+
+def test_no_more_waits_than_a_pipe_holds() -> None:
+    """Nobody reads it while a case runs: to send more would wait for as long."""
+    inputs = tuple(CaseInput((text,), b"x" * (AHEAD_BYTES // 4)) for text in "abcdef")
+    launcher = ScriptedLauncher(answer)
+    results = list(sandbox_of(launcher).run(replace(job(), inputs=inputs)))
+    assert [result.stdout for result in results] == [b"a", b"b", b"c", b"d", b"e", b"f"]
+    assert launcher.started[0].waited == [1, 3, 3, 3, 3, 2, 1, 1]
 
 
 def test_a_large_input_is_not_sent_ahead() -> None:
-    """No pipe holds it, and nobody reads it while a case runs: to send it would wait for as long."""
     launcher = ScriptedLauncher(lambda _: answer(""))
     large = CaseInput(("a",), b"x" * AHEAD_BYTES)
     list(sandbox_of(launcher).run(replace(job(), inputs=(large, CaseInput(("b",)), large))))
@@ -174,17 +182,17 @@ def test_after_a_loss_nothing_is_sent_ahead() -> None:
     """So it is certain in which case the executor is lost the second time."""
     launcher = ScriptedLauncher(losing({A: 1}, ExecutorLost("gone")))
     list(sandbox_of(launcher).run(job()))
-    assert [executor.waited for executor in launcher.started] == [[1, 2], [1, 1, 1, 1, 1]]
+    assert [executor.waited for executor in launcher.started] == [[1, 3], [1, 1, 1, 1, 1]]
 
 
 def test_what_was_sent_ahead_is_answered_before_a_case_runs_alone() -> None:
-    runs = iter([run_of("wall_limit", starved_s=3.0), answer("Yg=="), run_of("exited", starved_s=0.0), answer("Yw==")])
+    runs = iter([run_of("wall_limit", starved_s=3.0), answer("Yg=="), answer("Yw=="), run_of("exited", starved_s=0.0)])
     launcher = ScriptedLauncher(lambda _: next(runs))
     first, second, third = sandbox_of(launcher).run(job())
     assert (first.ending, second.stdout, third.stdout) == (Ending.EXITED, b"b", b"c")
     assert first.earlier is not None
     said = [json.loads(line).get("arguments") for line in launcher.started[0].lines]
-    assert said == [None, [A], [B], [A], [C], None]
+    assert said == [None, [A], [B], [C], [A], None]
 
 
 def test_who_breaks_off_keeps_nobody_waiting() -> None:
