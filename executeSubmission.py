@@ -1098,6 +1098,7 @@ if __name__ == "__main__" and os.getpid() == 1:
     ZYGOTE = fork_zygote()
 
 import binascii
+import itertools
 import json
 import re
 import signal
@@ -1390,6 +1391,7 @@ class Box:
         self.accounted_s = 0.0  # processor time of the cases before it
         self.is_asked = False  # for a case: one waits for its input, or will
         self.next_case: _socket.socket | None = None
+        self.is_killed = False
 
     def furnish(self, program: bytes, file_name: str, limits: Limits) -> None:
         """Have the program and empty places to write to put into the box, and then a case forked."""
@@ -1493,7 +1495,10 @@ class Box:
         return max(0.0, (int(fields[13]) + int(fields[14])) / TICKS_PER_S - self.accounted_s)
 
     def kill(self) -> None:
-        """Init, which as process 1 takes all others along."""
+        """Init, which as process 1 takes all others along. A second call does nothing."""
+        if self.is_killed:
+            return
+        self.is_killed = True
         try:
             self.wait_until("made")
         except SetupFailed:
@@ -1799,6 +1804,9 @@ class Executor:
                 start = request["start"]
             if request["inputs"] - number >= len(rooms):
                 room.ask_for_case()
+            elif len(rooms) > 1:
+                rooms.remove(room)
+                room.kill()  # while the last case runs in the other
             yield answer
             if answer["ending"] == "compile_error":
                 break
@@ -1848,8 +1856,13 @@ def serve(executor: Executor) -> None:
             continue
         request["program"] = binascii.a2b_base64(request["program"])
         oom_kills = count_oom_kills()
+        inputs = read_inputs(buffered)
+        if executor.box is None:
+            inputs = itertools.islice(
+                inputs, 1
+            )  # what comes ahead is not for here: a second case might see the first's
         try:
-            for answer in executor.run(request, read_inputs(buffered)):
+            for answer in executor.run(request, inputs):
                 say({**answer, **{name: as_text(answer[name]) for name in STREAMS if name in answer}})
         except SetupFailed as error:
             say({"setup_failed": str(error)})
@@ -1857,6 +1870,8 @@ def serve(executor: Executor) -> None:
         if count_oom_kills() > oom_kills:
             raise BoxLost("the kernel has killed for memory: perhaps not only a case")
         say({"idle": True})
+        if executor.box is None:
+            return
         executor.prepare_box()
 
 

@@ -124,14 +124,12 @@ class ExecutorSandbox:
         executor = self._lend(job)
         clean = False
         try:
-            try:
-                executor.send(encode_request(job, self._start, len(inputs)), READY_TIMEOUT_S)
-                has_box = decode_ready(executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
-            except ExecutorLost as exc:
-                raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
             out_of_memory = False
-            cases = _Cases(executor, job.limits, self._turns, inputs if has_box else inputs[:1], sends_ahead)
-            with contextlib.closing(cases):
+            with contextlib.closing(_Cases(executor, job.limits, self._turns, inputs, sends_ahead)) as cases:
+                try:
+                    has_box = cases.begin(encode_request(job, self._start, len(inputs)))
+                except ExecutorLost as exc:
+                    raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
                 for result in cases.results():
                     out_of_memory |= result.ending is Ending.MEMORY_LIMIT
                     yield result
@@ -177,6 +175,20 @@ class _Cases:
         self._unanswered: deque[int] = deque()  # bytes of the lines of those between
         self._kept: deque[RunResult] = deque()  # received out of turn
 
+    def begin(self, request: bytes) -> bool:
+        """
+        Send the request, and what may wait of the inputs; whether the executor has a box. If not, it runs one case.
+
+        Raises:
+            SandboxUnavailable: it cannot run cases.
+            ExecutorLost: it fell silent or broke the protocol.
+        """
+        self._executor.send(b"".join([request, *self._lines_ahead(is_running=False)]), READY_TIMEOUT_S)
+        has_box = decode_ready(self._executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
+        if not has_box:
+            self._inputs = self._inputs[:1]
+        return has_box
+
     def results(self) -> Generator[RunResult, None, None]:
         """
         One for each input.
@@ -218,22 +230,31 @@ class _Cases:
 
     def _run(self, number: int) -> RunResult:
         lines = []
-        while self._sent < len(self._inputs):
-            line = encode_input(self._inputs[self._sent])
-            if self._sent == number:
-                self._turns.begin()
-            elif not self._may_wait(line) or not self._turns.begin_if_nobody_waits():
-                break
-            self._sent += 1
-            self._unanswered.append(len(line))
-            lines.append(line)
+        if self._sent == number:
+            self._turns.begin()
+            lines.append(self._next_line())
+        lines += self._lines_ahead(is_running=True)
         if lines:
             self._executor.send(b"".join(lines), ANSWER_SLACK_S)
         return self._receive()
 
-    def _may_wait(self, line: bytes) -> bool:
-        waiting = sum(self._unanswered) - self._unanswered[0]  # the first one's case runs
-        return self._sends_ahead and waiting + len(line) <= AHEAD_BYTES
+    def _lines_ahead(self, *, is_running: bool) -> list[bytes]:
+        """What may be sent now of the inputs; `is_running`: the first that is not answered has left the pipe."""
+        lines: list[bytes] = []
+        while self._sends_ahead and self._sent < len(self._inputs):
+            waiting = sum(self._unanswered) - (self._unanswered[0] if is_running else 0)
+            if waiting + len(encode_input(self._inputs[self._sent])) > AHEAD_BYTES:
+                break
+            if not self._turns.begin_if_nobody_waits():
+                break
+            lines.append(self._next_line())
+        return lines
+
+    def _next_line(self) -> bytes:
+        line = encode_input(self._inputs[self._sent])
+        self._sent += 1
+        self._unanswered.append(len(line))
+        return line
 
     def _receive(self) -> RunResult:
         result = self._read(is_first=self._received == 0)

@@ -159,7 +159,7 @@ def test_closing_while_a_case_runs_blames_nobody() -> None:
 def test_while_a_case_runs_the_next_small_inputs_wait() -> None:
     launcher = ScriptedLauncher(answer)
     assert [result.stdout for result in sandbox_of(launcher).run(job())] == [b"a", b"b", b"c"]
-    assert launcher.started[0].waited == [1, 3, 2, 1, 1], "ready, three answers, idle"
+    assert launcher.started[0].waited == [4, 3, 2, 1, 1], "ready, three answers, idle"
 
 
 def test_no_more_waits_than_a_pipe_holds() -> None:
@@ -168,7 +168,7 @@ def test_no_more_waits_than_a_pipe_holds() -> None:
     launcher = ScriptedLauncher(answer)
     results = list(sandbox_of(launcher).run(replace(job(), inputs=inputs)))
     assert [result.stdout for result in results] == [b"a", b"b", b"c", b"d", b"e", b"f"]
-    assert launcher.started[0].waited == [1, 3, 3, 3, 3, 2, 1, 1]
+    assert launcher.started[0].waited == [3, 3, 3, 3, 3, 2, 1, 1]
 
 
 def test_a_large_input_is_not_sent_ahead() -> None:
@@ -182,7 +182,16 @@ def test_after_a_loss_nothing_is_sent_ahead() -> None:
     """So it is certain in which case the executor is lost the second time."""
     launcher = ScriptedLauncher(losing({A: 1}, ExecutorLost("gone")))
     list(sandbox_of(launcher).run(job()))
-    assert [executor.waited for executor in launcher.started] == [[1, 3], [1, 1, 1, 1, 1]]
+    assert [executor.waited for executor in launcher.started] == [[4, 3], [1, 1, 1, 1, 1]]
+
+
+def test_an_executor_without_a_box_is_asked_for_one_answer_whatever_was_sent() -> None:
+    launcher = ScriptedLauncher(answer, iter([b'{"ready": true, "box": false}'] * 3))
+    sandbox = sandbox_of(launcher)
+    assert [result.stdout for result in sandbox.run(job())] == [b"a", b"b", b"c"]
+    assert [executor.answered for executor in launcher.started] == [2, 2, 2]
+    with sandbox._turns.alone():
+        pass
 
 
 def test_what_was_sent_ahead_is_answered_before_a_case_runs_alone() -> None:
