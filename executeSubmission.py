@@ -1507,12 +1507,18 @@ class Box:
         if self.next_case is not None:
             self.next_case.close()
         if self.pid:
-            os.kill(int(self.pid), signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
+            try:
+                os.kill(int(self.pid), signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
+            except ProcessLookupError:
+                self.pid = ""  # the zygote's child, not ours: gVisor does not know CLONE_PARENT
 
     def close(self) -> None:
         """After `kill`: the box and all in it are gone afterwards."""
         if self.pid:
-            os.waitpid(int(self.pid), 0)
+            try:
+                os.waitpid(int(self.pid), 0)
+            except ChildProcessError:
+                pass  # as above
 
 
 class Direct:
@@ -1645,14 +1651,15 @@ def unshared_and_shared_bytes(pid: str) -> int:
     """
     Bytes of a process's memory, without pages of files on disk: the interpreter's text is nobody's in particular.
 
-    What it shares with others is counted for each of them.
+    What it shares with others is counted for each of them. Where the kernel does not tell (gVisor), all pages count.
     """
     sizes = {}
     with open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
-            if line.startswith((b"RssAnon:", b"RssShmem:", b"VmSwap:")):
+            if line.startswith((b"RssAnon:", b"RssShmem:", b"VmSwap:", b"VmRSS:")):
                 sizes[line.split()[0]] = int(line.split()[1])
-    return 1024 * sum(sizes.values())
+    all_pages = sizes.pop(b"VmRSS:", 0)
+    return 1024 * (sum(sizes.values()) if b"RssAnon:" in sizes else all_pages)
 
 
 def proportional_bytes(pid: str) -> tuple[int, int]:

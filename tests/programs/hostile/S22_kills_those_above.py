@@ -1,6 +1,8 @@
 # S22: every signal to its parent, to process 1 and to everybody
 # case parent: accepted
+# case parent (gvisor): runtime_error
 # case 1: accepted
+# case 1 (gvisor): runtime_error
 # case everybody: accepted
 # case descriptor: accepted
 # case after: accepted
