@@ -1580,9 +1580,6 @@ class Direct:
     def kill(self) -> None:
         pass
 
-    def close(self) -> None:
-        pass
-
 
 def can_read(sock: _socket.socket) -> bool:
     poll = select.poll()

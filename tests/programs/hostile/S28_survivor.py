@@ -5,9 +5,15 @@
 import time
 
 
-def watch():
+def watch(main):
     for number in range(1, 65):
         LIBC.signal(number, ctypes.c_void_p(1))
+    try:
+        while True:  # what is written before its end is this case's own answer
+            os.kill(main, 0)
+            time.sleep(0.01)
+    except ProcessLookupError:
+        pass
     while True:
         time.sleep(0.01)
         for pid in os.listdir("/proc"):
@@ -19,6 +25,7 @@ def watch():
 
 
 if sys.argv[1] == "leave":
+    main = os.getpid()
     for _ in range(4):
         if os.fork() == 0:
             os.setsid()
@@ -26,7 +33,7 @@ if sys.argv[1] == "leave":
                 os._exit(0)
             for fd in range(3):
                 os.close(fd)
-            watch()
+            watch(main)
 else:
     for _ in range(10):
         others = {name for name in os.listdir("/proc") if name.isdigit()} - {"1", str(os.getpid())}
