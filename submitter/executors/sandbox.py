@@ -232,7 +232,7 @@ class _Cases:
         lines = []
         if self._sent == number:
             self._turns.begin()
-            lines.append(self._next_line())
+            lines.append(self._take(encode_input(self._inputs[number])))
         lines += self._lines_ahead(is_running=True)
         if lines:
             self._executor.send(b"".join(lines), ANSWER_SLACK_S)
@@ -242,16 +242,17 @@ class _Cases:
         """What may be sent now of the inputs; `is_running`: the first that is not answered has left the pipe."""
         lines: list[bytes] = []
         while self._sends_ahead and self._sent < len(self._inputs):
+            case = self._inputs[self._sent]
+            if len(case.stdin) > AHEAD_BYTES:
+                break  # before it is encoded for nothing
+            line = encode_input(case)
             waiting = sum(self._unanswered) - (self._unanswered[0] if is_running else 0)
-            if waiting + len(encode_input(self._inputs[self._sent])) > AHEAD_BYTES:
+            if waiting + len(line) > AHEAD_BYTES or not self._turns.begin_if_nobody_waits():
                 break
-            if not self._turns.begin_if_nobody_waits():
-                break
-            lines.append(self._next_line())
+            lines.append(self._take(line))
         return lines
 
-    def _next_line(self) -> bytes:
-        line = encode_input(self._inputs[self._sent])
+    def _take(self, line: bytes) -> bytes:
         self._sent += 1
         self._unanswered.append(len(line))
         return line
