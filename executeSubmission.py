@@ -94,6 +94,7 @@ SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
 CPU_SLACK_S = 0.02
+HELD_BYTES = 64 << 10  # of answers wait to be sent together, at the most
 UNHEARD_S = 0.003  # from the start of a case until its output is read for the first time, unless it ends before
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
@@ -457,7 +458,7 @@ def prctl(option: int, value: int, more: int = 0) -> None:
     check_call(f"prctl {option}", LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(more), 0, 0))
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | bytearray) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
@@ -1230,6 +1231,7 @@ class Case:
             now = time.monotonic()
             if now >= next_look:
                 if not streams:
+                    send_all_said()
                     streams = {stream[0]: stream for stream in (out, err)}
                     for fd in streams:
                         poll.register(fd, select.POLLIN)
@@ -1868,12 +1870,15 @@ def serve(executor: Executor) -> None:
         try:
             for answer in executor.run(request, inputs):
                 say({**answer, **{name: as_text(answer[name]) for name in STREAMS if name in answer}})
+                if "ready" in answer:
+                    send_all_said()  # from here on it may be the program's doing if we are lost
         except SetupFailed as error:
             say({"setup_failed": str(error)})
             raise
         if count_oom_kills() > oom_kills:
             raise BoxLost("the kernel has killed for memory: perhaps not only a case")
         say({"idle": True})
+        send_all_said()
         if executor.box is None:
             return
         executor.prepare_box()
@@ -1883,8 +1888,25 @@ def as_text(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
+SAID = bytearray()  # and not yet sent
+
+
 def say(document: Answer) -> None:
-    write_all(1, json.dumps(document).encode() + b"\n")
+    """Answer, but not at once: see `send_all_said`."""
+    SAID.extend(json.dumps(document).encode() + b"\n")
+    if len(SAID) > HELD_BYTES:
+        send_all_said()
+
+
+def send_all_said() -> None:
+    """
+    What was said is sent together: before we wait for more, or when a case takes longer than UNHEARD_S.
+
+    Each message wakes whoever carries it on, three processes of Docker's among them, on the processors that cases need.
+    """
+    if SAID:
+        write_all(1, SAID)
+        SAID.clear()
 
 
 def read_inputs(buffered: bytearray) -> Iterator[Input]:
@@ -1942,6 +1964,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
 
 def read_line(buffered: bytearray) -> bytes | None:
     while b"\n" not in buffered:
+        send_all_said()
         data = os.read(0, 1 << 20)
         if not data:
             return None
@@ -1965,6 +1988,7 @@ def main() -> None:
         else:
             run_once(executor, sys.argv[1], option("--input-mode"))
     except (SetupFailed, BoxLost) as error:
+        send_all_said()
         sys.exit(f"executor: {error}")
 
 

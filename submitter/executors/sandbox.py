@@ -102,30 +102,45 @@ class ExecutorSandbox:
         return self._lender.name
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
+        yield from self._run_all(job, self._turns)
+
+    def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
+        """`turns`: among whom; None: alone, and what is slow then is slow."""
         done, losses, has_lost = 0, 0, False
         while done < len(job.inputs):
+            lost: ExecutorLost | None = None
+            kept: list[RunResult] = []  # from one on that may be unfair, until its executor has been given back
+            # After a loss nothing is sent ahead, so that it is certain in which case the next one is.
             try:
-                # After a loss nothing is sent ahead, so that it is certain in which case the next one is.
-                for result in self._run_in_one_executor(job, job.inputs[done:], sends_ahead=not has_lost):
-                    yield result
-                    done, losses = done + 1, 0
+                for result in self._run_in_one_executor(job, job.inputs[done:], turns, sends_ahead=not has_lost):
+                    if kept or (turns is not None and _may_be_unfair(result)):
+                        kept.append(result)
+                    else:
+                        yield result
+                        done, losses = done + 1, 0
             except ExecutorLost as exc:
+                lost = exc
+            for result in kept:
+                yield self._run_again_alone(job, done, result) if _may_be_unfair(result) else result
+                done, losses = done + 1, 0
+            if lost is not None:
                 self._refuse_if_closed()
                 losses, has_lost = losses + 1, True
-                log.warning("executor_lost", reason=str(exc), case=done + 1, times=losses)
+                log.warning("executor_lost", reason=str(lost), case=done + 1, times=losses)
                 if losses == 2:
-                    yield _blame(exc)
+                    yield _blame(lost)
                     done, losses = done + 1, 0
 
     def _run_in_one_executor(
-        self, job: Job, inputs: Sequence[CaseInput], *, sends_ahead: bool
+        self, job: Job, inputs: Sequence[CaseInput], turns: Turns | None, *, sends_ahead: bool
     ) -> Generator[RunResult, None, None]:
         """Results of the first of the inputs, or of all; where there are no boxes, an executor serves one case."""
         executor = self._lend(job)
         clean = False
         try:
             out_of_memory = False
-            with contextlib.closing(_Cases(executor, job.limits, self._turns, inputs, sends_ahead)) as cases:
+            cases = _Cases(executor, job.limits, turns or Turns(), inputs, sends_ahead)
+            with contextlib.closing(cases):
                 try:
                     has_box = cases.begin(encode_request(job, self._start, len(inputs)))
                 except ExecutorLost as exc:
@@ -133,9 +148,22 @@ class ExecutorSandbox:
                 for result in cases.results():
                     out_of_memory |= result.ending is Ending.MEMORY_LIMIT
                     yield result
-            clean = has_box and not out_of_memory and _has_put_all_away(executor)
+                clean = has_box and not out_of_memory and cases.are_put_away()
         finally:
             self._lender.give_back(executor, clean=clean)
+
+    def _run_again_alone(self, job: Job, number: int, result: RunResult) -> RunResult:
+        with self._turns.alone():
+            [again] = self._run_all(dataclasses.replace(job, inputs=(job.inputs[number],)), None)
+        log.info(
+            "case_run_again",
+            ending=str(result.ending),
+            starved_s=round(result.starved_s, 3),
+            cpu_time_s=round(result.cpu_time_s, 3),
+            ending_alone=str(again.ending),
+            cpu_time_alone_s=round(again.cpu_time_s, 3),
+        )
+        return dataclasses.replace(again, earlier=result)
 
     def _lend(self, job: Job) -> Executor:
         self._refuse_if_closed()
@@ -162,8 +190,8 @@ class _Cases:
     """
     Cases that go through one executor, one after the other.
 
-    While one runs, the next small inputs are sent, unless somebody waits for the processors: so they are never idle
-    between two cases.
+    While one runs, the next small inputs are sent, unless somebody waits for the processors, and after the last that
+    there are no more: so the executor never waits between two cases, nor before it puts all away.
     """
 
     def __init__(
@@ -172,8 +200,8 @@ class _Cases:
         self._executor, self._limits, self._turns = executor, limits, turns
         self._inputs, self._sends_ahead = inputs, sends_ahead
         self._sent = self._received = 0  # how many
+        self._said_done = False
         self._unanswered: deque[int] = deque()  # bytes of the lines of those between
-        self._kept: deque[RunResult] = deque()  # received out of turn
 
     def begin(self, request: bytes) -> bool:
         """
@@ -187,11 +215,12 @@ class _Cases:
         has_box = decode_ready(self._executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
         if not has_box:
             self._inputs = self._inputs[:1]
+            self._said_done = True  # it ends by itself
         return has_box
 
     def results(self) -> Generator[RunResult, None, None]:
         """
-        One for each input.
+        One for each input, or until one that may be unfair and what had been sent by then.
 
         What an executor cannot do for the first case is a fault of ours, since nothing of the program has run in it.
         Later it may be the program's doing.
@@ -200,33 +229,28 @@ class _Cases:
             SandboxUnavailable: the first case could not be begun.
             ExecutorLost: it fell silent or broke the protocol; a later case could not be begun.
         """
-        for number, case in enumerate(self._inputs):
-            yield self._run_fairly(number, case)
+        while self._received < len(self._inputs):
+            result = self._run(self._received)
+            if _may_be_unfair(result):
+                self._inputs = self._inputs[: self._sent]
+            yield result
+
+    def are_put_away(self) -> bool:
+        """Whether the executor says so. If not, it has yet answered for every case: only it is lost, and no verdict."""
+        try:
+            if not self._said_done:
+                self._executor.send(DONE, ANSWER_SLACK_S)
+            decode_idle(self._executor.read_line(MAX_LINE_BYTES, ANSWER_SLACK_S))
+        except ExecutorLost as exc:
+            log.warning("executor_lost", reason=str(exc), case=None, times=1)
+            return False
+        return True
 
     def close(self) -> None:
         """Afterwards others need not wait for us, wherever we broke off."""
         for _ in range(self._sent - self._received):
             self._turns.end()
         self._sent = self._received
-
-    def _run_fairly(self, number: int, case: CaseInput) -> RunResult:
-        result = self._kept.popleft() if self._kept else self._run(number)
-        starved = result.starved_s > STARVED_SHARE * result.wall_time_s
-        if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT} or not starved:
-            return result
-        while self._received < self._sent:
-            self._kept.append(self._receive())  # to what was sent ahead, before this case can be alone
-        with self._turns.alone():
-            again = self._exchange(case)
-        log.info(
-            "case_run_again",
-            ending=str(result.ending),
-            starved_s=round(result.starved_s, 3),
-            cpu_time_s=round(result.cpu_time_s, 3),
-            ending_alone=str(again.ending),
-            cpu_time_alone_s=round(again.cpu_time_s, 3),
-        )
-        return dataclasses.replace(again, earlier=result)
 
     def _run(self, number: int) -> RunResult:
         lines = []
@@ -236,37 +260,36 @@ class _Cases:
         lines += self._lines_ahead(is_running=True)
         if lines:
             self._executor.send(b"".join(lines), ANSWER_SLACK_S)
-        return self._receive()
+        result = self._read(is_first=number == 0)
+        self._received += 1
+        self._unanswered.popleft()
+        self._turns.end()
+        return result
 
     def _lines_ahead(self, *, is_running: bool) -> list[bytes]:
-        """What may be sent now of the inputs; `is_running`: the first that is not answered has left the pipe."""
+        """What may be sent now; `is_running`: the first input that is not answered has left the pipe."""
         lines: list[bytes] = []
         while self._sends_ahead and self._sent < len(self._inputs):
             case = self._inputs[self._sent]
             if len(case.stdin) > AHEAD_BYTES:
                 break  # before it is encoded for nothing
             line = encode_input(case)
-            waiting = sum(self._unanswered) - (self._unanswered[0] if is_running else 0)
-            if waiting + len(line) > AHEAD_BYTES or not self._turns.begin_if_nobody_waits():
+            if not self._has_room(len(line), is_running) or not self._turns.begin_if_nobody_waits():
                 break
             lines.append(self._take(line))
+        if self._sent >= len(self._inputs) and not self._said_done and self._has_room(len(DONE), is_running):
+            self._said_done = True
+            lines.append(DONE)
         return lines
+
+    def _has_room(self, size: int, is_running: bool) -> bool:
+        waiting = sum(self._unanswered) - (self._unanswered[0] if is_running else 0)
+        return waiting + size <= AHEAD_BYTES
 
     def _take(self, line: bytes) -> bytes:
         self._sent += 1
         self._unanswered.append(len(line))
         return line
-
-    def _receive(self) -> RunResult:
-        result = self._read(is_first=self._received == 0)
-        self._received += 1
-        self._unanswered.popleft()
-        self._turns.end()
-        return result
-
-    def _exchange(self, case: CaseInput) -> RunResult:
-        self._executor.send(encode_input(case), ANSWER_SLACK_S)
-        return self._read(is_first=False)
 
     def _read(self, *, is_first: bool) -> RunResult:
         limits = self._limits
@@ -276,15 +299,11 @@ class _Cases:
         return decode_answer(line, limits)
 
 
-def _has_put_all_away(executor: Executor) -> bool:
-    """Whether it says so. If it does not, it has yet answered for every case: only it is lost, and no verdict."""
-    try:
-        executor.send(DONE, ANSWER_SLACK_S)
-        decode_idle(executor.read_line(MAX_LINE_BYTES, ANSWER_SLACK_S))
-    except ExecutorLost as exc:
-        log.warning("executor_lost", reason=str(exc), case=None, times=1)
+def _may_be_unfair(result: RunResult) -> bool:
+    """Whether it passed a limit of time while it waited for a processor too long to be told from a slow program."""
+    if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT}:
         return False
-    return True
+    return result.starved_s > STARVED_SHARE * result.wall_time_s
 
 
 def _blame(exc: ExecutorLost) -> RunResult:

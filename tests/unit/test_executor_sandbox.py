@@ -1,6 +1,7 @@
 """Who is to blame when an executor is lost: the program, but only for what it did twice in the same case."""
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -43,6 +44,8 @@ class ScriptedExecutor:
             if isinstance(self.ready, Exception):
                 raise self.ready
             return self.ready
+        if self.answered > 2 and not json.loads(self.ready)["box"]:
+            raise ExecutorLost("it has ended, as executors do that have no box")
         said = json.loads(line)
         return IDLE if said == {"done": True} else self.play(said["arguments"][0])
 
@@ -159,7 +162,7 @@ def test_closing_while_a_case_runs_blames_nobody() -> None:
 def test_while_a_case_runs_the_next_small_inputs_wait() -> None:
     launcher = ScriptedLauncher(answer)
     assert [result.stdout for result in sandbox_of(launcher).run(job())] == [b"a", b"b", b"c"]
-    assert launcher.started[0].waited == [4, 3, 2, 1, 1], "ready, three answers, idle"
+    assert launcher.started[0].waited == [5, 4, 3, 2, 1], "ready, three answers, idle"
 
 
 def test_no_more_waits_than_a_pipe_holds() -> None:
@@ -168,21 +171,21 @@ def test_no_more_waits_than_a_pipe_holds() -> None:
     launcher = ScriptedLauncher(answer)
     results = list(sandbox_of(launcher).run(replace(job(), inputs=inputs)))
     assert [result.stdout for result in results] == [b"a", b"b", b"c", b"d", b"e", b"f"]
-    assert launcher.started[0].waited == [3, 3, 3, 3, 3, 2, 1, 1]
+    assert launcher.started[0].waited == [3, 3, 3, 3, 4, 3, 2, 1], "and once there is room, that no more come"
 
 
 def test_a_large_input_is_not_sent_ahead() -> None:
     launcher = ScriptedLauncher(lambda _: answer(""))
     large = CaseInput(("a",), b"x" * AHEAD_BYTES)
     list(sandbox_of(launcher).run(replace(job(), inputs=(large, CaseInput(("b",)), large))))
-    assert launcher.started[0].waited == [1, 2, 1, 1, 1]
+    assert launcher.started[0].waited == [1, 2, 1, 2, 1]
 
 
 def test_after_a_loss_nothing_is_sent_ahead() -> None:
     """So it is certain in which case the executor is lost the second time."""
     launcher = ScriptedLauncher(losing({A: 1}, ExecutorLost("gone")))
     list(sandbox_of(launcher).run(job()))
-    assert [executor.waited for executor in launcher.started] == [[4, 3], [1, 1, 1, 1, 1]]
+    assert [executor.waited for executor in launcher.started] == [[5, 4], [1, 1, 1, 2, 1]]
 
 
 def test_an_executor_without_a_box_is_asked_for_one_answer_whatever_was_sent() -> None:
@@ -200,8 +203,29 @@ def test_what_was_sent_ahead_is_answered_before_a_case_runs_alone() -> None:
     first, second, third = sandbox_of(launcher).run(job())
     assert (first.ending, second.stdout, third.stdout) == (Ending.EXITED, b"b", b"c")
     assert first.earlier is not None
-    said = [json.loads(line).get("arguments") for line in launcher.started[0].lines]
-    assert said == [None, [A], [B], [C], [A], None]
+    said = [[json.loads(line).get("arguments") for line in executor.lines] for executor in launcher.started]
+    assert said == [[None, [A], [B], [C], None], [None, [A], None]]
+
+
+def test_no_more_is_sent_after_a_case_that_is_to_run_alone() -> None:
+    """Else it waits for all that are left, however long they take."""
+    runs = {"a": [run_of("wall_limit", starved_s=3.0), answer(A)], "b": [answer(B)]}
+    launcher = ScriptedLauncher(lambda text: runs[b64decode(text).decode()].pop(0))
+    large = CaseInput(("b",), b"x" * AHEAD_BYTES)
+    results = list(sandbox_of(launcher).run(replace(job(), inputs=(CaseInput(("a",)), large))))
+    assert [result.stdout for result in results] == [b"a", b"b"]
+    said = [[json.loads(line).get("arguments") for line in executor.lines] for executor in launcher.started]
+    assert said == [[None, [A], None], [None, [A], None], [None, [B], None]]
+
+
+def test_without_a_box_a_case_can_be_run_again_too() -> None:
+    """Such an executor serves one case, and its end is no loss to blame anybody for."""
+    runs = iter([run_of("wall_limit", starved_s=3.0), answer(A), answer(B), answer(C)])
+    launcher = ScriptedLauncher(lambda _: next(runs), iter([b'{"ready": true, "box": false}'] * 4))
+    first, second, third = sandbox_of(launcher).run(job())
+    assert [first.stdout, second.stdout, third.stdout] == [b"a", b"b", b"c"]
+    assert first.earlier is not None
+    assert [executor.answered for executor in launcher.started] == [2, 2, 2, 2]
 
 
 def test_who_breaks_off_keeps_nobody_waiting() -> None:
