@@ -44,7 +44,7 @@ class ScriptedExecutor:
             if isinstance(self.ready, Exception):
                 raise self.ready
             return self.ready
-        if self.answered > 2 and not json.loads(self.ready)["box"]:
+        if self.answered > 2 and b"false" in self.ready:
             raise ExecutorLost("it has ended, as executors do that have no box")
         said = json.loads(line)
         return IDLE if said == {"done": True} else self.play(said["arguments"][0])
