@@ -99,7 +99,8 @@ UNHEARD_S = 0.003  # from the start of a case until its output is read for the f
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
-LEAST_FOR_TWO_BOXES = 4  # cases; the second box is ready after two or three
+BOXES = 2  # of a submission that has LEAST_FOR_TWO_BOXES cases; one of fewer leaves the second to the next
+LEAST_FOR_TWO_BOXES = 4
 OPEN_FILES = 256
 MAX_INODES = 8192  # of a file system that a case may write to
 SMALL_BYTES = 12 << 20  # an interpreter that has just started
@@ -123,6 +124,7 @@ LONELY_REFERENCES = 2  # to a function that only its module's names hold, and th
 # What a case says on its fault pipe: that it is there; that it compiles and begins, the last thing before the program;
 # that it does not compile. Whatever else it says is what went wrong.
 BEGUN, COMPILED, BROKEN = b"+", b"=", b"!"
+NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 MAX_LINE_BYTES, LARGE_LINE_BYTES = 512 << 20, 256 << 10
 HOME = "/tmp"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
@@ -1098,11 +1100,9 @@ def fork_zygote() -> tuple[int, _socket.socket]:
 if __name__ == "__main__" and os.getpid() == 1:
     ZYGOTE = fork_zygote()
 
+import _json
 import binascii
 import itertools
-import json
-import re
-import signal
 
 
 class SetupFailed(Exception):
@@ -1281,7 +1281,7 @@ class Case:
             self.ending = "memory_limit"
         elif tasks > 2 * self.limits["processes"]:
             # A limit of the kernel makes fork fail long before; where none counts (root outside), the case ends here.
-            self.ending, self.status = "too_many_processes", int(signal.SIGKILL)
+            self.ending, self.status = "too_many_processes", int(_signal.SIGKILL)
 
     def _measure_processes(self, pids: list[str]) -> tuple[int, int]:
         """Bytes of memory and tasks of all processes of the case, now; what each has used of the processor is noted."""
@@ -1510,7 +1510,7 @@ class Box:
             self.next_case.close()
         if self.pid:
             try:
-                os.kill(int(self.pid), signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
+                os.kill(int(self.pid), _signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
             except ProcessLookupError:
                 self.pid = ""  # the zygote's child, not ours: gVisor does not know CLONE_PARENT
 
@@ -1741,32 +1741,36 @@ def remove_entry(top: str, entry: os.DirEntry[str]) -> None:
 
 class Executor:
     """
-    The zygote, the next submission's box, and how a submission's cases go through its boxes.
+    The zygote, the next submission's boxes, and how a submission's cases go through them.
 
-    From a number of cases on a submission gets a second box, and its cases take turns: while one runs in the one box,
-    the next gets ready in the other, where the first can neither see nor reach it.
+    Cases take turns: while one runs in the one box, the next gets ready in the other, where the first can neither see
+    nor reach it.
     """
 
     def __init__(self, watch_input: bool) -> None:
         self.watch_input = watch_input  # whether the end of our own standard input ends us, since nobody waits any more
         self.zygote = Zygote()
         self.refusal: str | None = None  # why there are no boxes
-        self.prepare_box()
+        self.boxes: list[Box] = []  # for the next submission
+        self.prepare_boxes()
 
-    def prepare_box(self) -> None:
-        """Make the next submission's box before it comes. The first shows whether boxes can be made at all."""
-        self.box: Box | None = None
-        if self.refusal is None:
-            try:
-                self.box = self.zygote.ask_for_box()
-                self.box.wait_until("made")
-            except SetupFailed as error:
-                self.refusal = str(error)
-                if self.box is not None:
-                    self.box.kill()
-                    self.box.close()
-                    self.box = None
-                self.zygote.close()
+    def prepare_boxes(self) -> None:
+        """Make the next submission's boxes before it comes. The first shows whether boxes can be made at all."""
+        if self.refusal is not None:
+            return
+        try:
+            while len(self.boxes) < BOXES:
+                self.boxes.append(self.zygote.ask_for_box())
+            for box in self.boxes:
+                box.wait_until("made")
+        except SetupFailed as error:
+            self.refusal = str(error)
+            for box in self.boxes:
+                box.kill()
+            for box in self.boxes:
+                box.close()
+            self.boxes.clear()
+            self.zygote.close()
 
     def run(self, request: dict[str, Any], inputs: Iterator[Input]) -> Iterator[Answer]:
         """
@@ -1778,20 +1782,18 @@ class Executor:
             raise SetupFailed(f"a request of schema {request['schema']}, not {SCHEMA}: rebuild the image")
         if request["language"] != "python":
             raise SetupFailed(f"this executor has no language {request['language']!r}")
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", request["file_name"]):
+        if request["file_name"].startswith(".") or not set(request["file_name"]) <= NAME_CHARACTERS:
             raise SetupFailed("the program's name is none")
-        if self.box is None:
+        if self.refusal is not None:
             room = Direct(request["program"], request["file_name"])
             yield {"ready": True, "box": False}
             yield from self.run_cases(request, inputs, [room])
             return
-        boxes = [self.box]
+        boxes = [self.boxes.pop() for _ in range(BOXES if request["inputs"] >= LEAST_FOR_TWO_BOXES else 1)]
         try:
-            if request["inputs"] >= LEAST_FOR_TWO_BOXES:
-                boxes.append(self.zygote.ask_for_box())
             for box in boxes:
                 box.furnish(request["program"], request["file_name"], request["limits"])
-            self.box.wait_until("furnished")
+            boxes[0].wait_until("furnished")
             yield {"ready": True, "box": True}
             yield from self.run_cases(request, inputs, list(boxes))
         finally:
@@ -1856,14 +1858,14 @@ def serve(executor: Executor) -> None:
     """Answer requests, one at a time, until our input ends."""
     buffered = bytearray()
     while (line := read_line(buffered)) is not None:
-        request = json.loads(line)
+        request = read_document(line)
         if request.get("probe"):
             say({"alive": True, "box": executor.refusal is None, "reason": executor.refusal})
             continue
         request["program"] = binascii.a2b_base64(request["program"])
         oom_kills = count_oom_kills()
         inputs = read_inputs(buffered)
-        if executor.box is None:
+        if executor.refusal is not None:
             inputs = itertools.islice(
                 inputs, 1
             )  # what comes ahead is not for here: a second case might see the first's
@@ -1879,21 +1881,33 @@ def serve(executor: Executor) -> None:
             raise BoxLost("the kernel has killed for memory: perhaps not only a case")
         say({"idle": True})
         send_all_said()
-        if executor.box is None:
+        if executor.refusal is not None:
             return
-        executor.prepare_box()
+        executor.prepare_boxes()
+
+
+def read_document(line: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = SCANNER(line.decode(), 0)[0]
+    return document
 
 
 def as_text(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
+# The two halves of the json module that do its work. The rest, with `re`, would be a tenth of an executor that waits.
+C_JSON: Any = _json
+PLAIN: Any = type(sys.implementation)
+SCANNER = C_JSON.make_scanner(
+    PLAIN(strict=True, object_hook=None, object_pairs_hook=None, parse_float=float, parse_int=int, parse_constant=float)
+)
+ENCODER = C_JSON.make_encoder(None, None, C_JSON.encode_basestring_ascii, None, ": ", ", ", False, False, False)
 SAID = bytearray()  # and not yet sent
 
 
 def say(document: Answer) -> None:
     """Answer, but not at once: see `send_all_said`."""
-    SAID.extend(json.dumps(document).encode() + b"\n")
+    SAID.extend("".join(ENCODER(document, 0)).encode() + b"\n")
     if len(SAID) > HELD_BYTES:
         send_all_said()
 
@@ -1915,7 +1929,7 @@ def read_inputs(buffered: bytearray) -> Iterator[Input]:
         line = read_line(buffered)
         if line is None:
             sys.exit(1)  # nobody waits for the rest
-        case = json.loads(line)
+        case = read_document(line)
         if case.get("done"):
             return
         words = b"".join(binascii.a2b_base64(argument) + b"\0" for argument in case["arguments"])
@@ -1928,6 +1942,7 @@ def read_inputs(buffered: bytearray) -> Iterator[Input]:
 
 def run_once(executor: Executor, subid: str, input_mode: str) -> None:
     """Run SUBID.py against every line of test.in, with the default limits, and write SUBID.out."""
+    import re
     import shlex  # here, since an executor that waits should be small
 
     with open(os.path.join(SUBMISSION_DIRECTORY, "test.in"), encoding="utf-8", newline="\n") as file:
@@ -1943,7 +1958,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
             inputs.append((memory_file(b"".join(word.encode() + b"\0" for word in words)), open_nothing()))
     file_name = f"{subid}.py"
     program = None
-    if executor.box is not None:  # without one the file is run where it lies
+    if executor.refusal is None:  # without one the file is run where it lies
         with open(os.path.join(SUBMISSION_DIRECTORY, file_name), "rb") as source:
             program = source.read()
     request = {"schema": SCHEMA, "file_name": file_name, "language": "python", "program": program, "start": "fork"}
@@ -1982,7 +1997,7 @@ def main() -> None:
     try:
         is_served = "--serve" in sys.argv
         executor = Executor(watch_input=is_served)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
         if is_served:
             serve(executor)
         else:

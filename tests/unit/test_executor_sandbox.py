@@ -14,6 +14,7 @@ from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
 READY = b'{"ready": true, "box": true}'
+READY_WITHOUT_BOX = b'{"ready": true, "box": false}'
 IDLE = b'{"idle": true}'
 
 
@@ -44,7 +45,7 @@ class ScriptedExecutor:
             if isinstance(self.ready, Exception):
                 raise self.ready
             return self.ready
-        if self.answered > 2 and b"false" in self.ready:
+        if self.answered > 2 and self.ready == READY_WITHOUT_BOX:
             raise ExecutorLost("it has ended, as executors do that have no box")
         said = json.loads(line)
         return IDLE if said == {"done": True} else self.play(said["arguments"][0])
@@ -189,7 +190,7 @@ def test_after_a_loss_nothing_is_sent_ahead() -> None:
 
 
 def test_an_executor_without_a_box_is_asked_for_one_answer_whatever_was_sent() -> None:
-    launcher = ScriptedLauncher(answer, iter([b'{"ready": true, "box": false}'] * 3))
+    launcher = ScriptedLauncher(answer, iter([READY_WITHOUT_BOX] * 3))
     sandbox = sandbox_of(launcher)
     assert [result.stdout for result in sandbox.run(job())] == [b"a", b"b", b"c"]
     assert [executor.answered for executor in launcher.started] == [2, 2, 2]
@@ -221,7 +222,7 @@ def test_no_more_is_sent_after_a_case_that_is_to_run_alone() -> None:
 def test_without_a_box_a_case_can_be_run_again_too() -> None:
     """Such an executor serves one case, and its end is no loss to blame anybody for."""
     runs = iter([run_of("wall_limit", starved_s=3.0), answer(A), answer(B), answer(C)])
-    launcher = ScriptedLauncher(lambda _: next(runs), iter([b'{"ready": true, "box": false}'] * 4))
+    launcher = ScriptedLauncher(lambda _: next(runs), iter([READY_WITHOUT_BOX] * 4))
     first, second, third = sandbox_of(launcher).run(job())
     assert [first.stdout, second.stdout, third.stdout] == [b"a", b"b", b"c"]
     assert first.earlier is not None
