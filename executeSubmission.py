@@ -1102,7 +1102,6 @@ if __name__ == "__main__" and os.getpid() == 1:
 
 import _json
 import binascii
-import itertools
 
 
 class SetupFailed(Exception):
@@ -1118,14 +1117,19 @@ class BoxLost(Exception):
 
 class Case:
     """
-    One case, from its start to its account, as the controller sees it.
+    One case, as the controller sees it: made, then `start`, `wait`, `answer`.
 
-    Args:
-        what: as `become` takes it.
+    What can be done before it starts or after it ended is, since then another one may run.
     """
 
-    def __init__(self, room: Room, what: str, limits: Limits) -> None:
-        self.room, self.what, self.limits = room, what, limits
+    def __init__(self, case: Input, limits: Limits) -> None:
+        self.input, self.limits = case, limits
+        self.is_started = False
+        pipes = os.pipe(), os.pipe(), os.pipe()
+        self.fds = tuple(fd for fd, _ in pipes)  # of standard output and error, and the fault pipe
+        self.its_fds = tuple(fd for _, fd in pipes)
+        for fd in self.fds:
+            os.set_blocking(fd, False)
         self.stdout, self.stderr, self.fault = bytearray(), bytearray(), bytearray()
         self.compiles = False  # whether the program was seen to
         self.ending: str | None = None  # the limit that was passed, once one was
@@ -1135,52 +1139,57 @@ class Case:
         self.told_ticks = 0  # of those that are there now, with the children that each has waited for
         self.starved_s = 0.0  # how long one of them, whichever longest, could have run and was not let
 
-    def run(self, case: Input, watch_input: bool) -> Answer:
+    def start(self, room: Room, what: str) -> None:
+        """Let it run there; `what` as `become` takes it."""
+        self.room, self.is_started = room, True
+        self.oom_kills = count_oom_kills()
+        self.cgroup_cpu_s = read_cgroup_cpu_s() - time.process_time()  # all but our own share
+        self.started_s = time.monotonic()
+        room.start(what, self.limits, (*self.input, *self.its_fds))
+        for fd in (*self.input, *self.its_fds):
+            os.close(fd)
+
+    def wait(self, watch_input: bool) -> None:
         """
-        Run it; returns the answer's dictionary. Afterwards nothing of the case is alive.
+        Until it ends, or passes a limit and is ended. Nothing of it is alive then, and what it has used is known.
 
         `watch_input`: whether the end of our own standard input ends us, since nobody waits any more.
         """
-        arguments, stdin = case
-        oom_kills = count_oom_kills()
-        self.cgroup_cpu_s = read_cgroup_cpu_s() - time.process_time()  # all but our own share
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
-        fault_read, fault_write = os.pipe()
-        started = time.monotonic()
-        try:
-            self.room.start(self.what, self.limits, (arguments, stdin, out_write, err_write, fault_write))
-            for fd in (arguments, stdin, out_write, err_write, fault_write):
-                os.close(fd)
-            ended = False
-            try:
-                ended = self._watch((out_read, err_read, fault_read), started, watch_input)
-                wall_time_s = time.monotonic() - started
-            finally:
-                # Processes first, pipes second: a survivor that holds a pipe open must not make us wait for it.
-                status, reaped_cpu_s, reaped_peak_bytes, init_cpu_s = self._finish(ended, fault_read)
-            if self.ending is None:
-                self.status = status  # how it ended by itself; what our own kill did to it says nothing
-            cpu_s = reaped_cpu_s
-            if CPU_COUNTER is not None:
-                counted_s = read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s - init_cpu_s
-                # A little more is what the next case needed to get ready; much more, children that nobody waited for.
-                cpu_s = counted_s if counted_s > cpu_s + CPU_SLACK_S else cpu_s
-            else:
-                cpu_s = max(cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
-            self._drain((out_read, err_read, fault_read))
-        finally:
-            for fd in (out_read, err_read, fault_read):
-                os.close(fd)
-        self._heed_fault()
-        return self._account(wall_time_s, cpu_s, reaped_peak_bytes, count_oom_kills() > oom_kills)
+        ended = self._watch(watch_input)
+        self.wall_time_s = time.monotonic() - self.started_s
+        status, cpu_s, peak_bytes, init_cpu_s = self._finish(ended)
+        if self.ending is None:
+            self.status = status  # how it ended by itself; what our own kill did to it says nothing
+        if CPU_COUNTER is not None:
+            counted_s = read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s - init_cpu_s
+            # A little more is what the next case needed to get ready; much more, children that nobody waited for.
+            cpu_s = counted_s if counted_s > cpu_s + CPU_SLACK_S else cpu_s
+        else:
+            cpu_s = max(cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
+        self.cpu_s, self.peak_bytes = cpu_s, max(self.peak_bytes, peak_bytes)
+        self.oom_killed = count_oom_kills() > self.oom_kills
 
-    def _finish(self, ended: bool, fault: int) -> tuple[int | None, float, int, float]:
+    def answer(self) -> Answer:
+        """
+        What is to be said of it.
+
+        Processes first, pipes second: a survivor that held a pipe open would make us wait for it.
+        """
+        for stream in self._streams():
+            # Nobody is alive to write more, so what is not there now never comes. The ends need not come either: a
+            # program can leave a pipe's other end in a message between two sockets.
+            while self._read(*stream):
+                pass
+            os.close(stream[0])
+        self._heed_fault()
+        return self._account()
+
+    def _finish(self, ended: bool) -> tuple[int | None, float, int, float]:
         """`finish` of the room. If that fails when the program has begun, it may be the program's doing."""
         try:
             return self.room.finish(ended)
         except SetupFailed as error:
-            self._read(fault, self.fault, None)
+            self._read(*self._streams()[2])
             if COMPILED in self.fault:
                 raise BoxLost(str(error)) from error
             raise
@@ -1201,12 +1210,9 @@ class Case:
             what = said[1:].decode(errors="replace").lstrip("=")
             raise SetupFailed(what or "a case ended before it began")
 
-    def _watch(self, fds: tuple[int, int, int], started: float, watch_input: bool) -> bool:
+    def _watch(self, watch_input: bool) -> bool:
         """Read outputs and look at limits until the main process has ended, which is True, or a limit was passed."""
         poll = select.poll()
-        out, err, _ = self._streams(fds)
-        for fd in fds:
-            os.set_blocking(fd, False)
         if watch_input:
             poll.register(0, 0)  # for its end alone: the next line may be there already
         ended_fd = self.room.ended_fd
@@ -1215,8 +1221,8 @@ class Case:
         # Most cases are short and say little, which their pipes hold: to be woken for each word of it costs more than
         # the case. What a fault pipe says is read at the end.
         streams: dict[int, Stream] = {}
-        now = started
-        next_look = started + (0.0 if ended_fd is None else UNHEARD_S)
+        now = time.monotonic()
+        next_look = self.started_s + (0.0 if ended_fd is None else UNHEARD_S)
         while self.ending is None:
             ended = False
             for fd, _ in poll.poll(max(0.0, next_look - now) * 1000):
@@ -1232,16 +1238,16 @@ class Case:
             if now >= next_look:
                 if not streams:
                     send_all_said()
-                    streams = {stream[0]: stream for stream in (out, err)}
+                    streams = {stream[0]: stream for stream in self._streams()[:2]}
                     for fd in streams:
                         poll.register(fd, select.POLLIN)
                 else:
-                    self._look(now - started)
+                    self._look(now - self.started_s)
                 next_look = now + LOOK_EVERY_S
         return False
 
-    def _streams(self, fds: tuple[int, int, int]) -> tuple[Stream, ...]:
-        out, err, fault = fds
+    def _streams(self) -> tuple[Stream, ...]:
+        out, err, fault = self.fds
         return (out, self.stdout, self.limits["output_bytes"]), (err, self.stderr, None), (fault, self.fault, None)
 
     def _read(self, fd: int, kept: bytearray, most: int | None) -> bool:
@@ -1321,23 +1327,13 @@ class Case:
         shared_bytes = max(sum(shared for _, shared in shares), writable_bytes(pids))
         return sum(own for own, _ in shares) + shared_bytes > int(self.limits["memory_bytes"])
 
-    def _drain(self, fds: tuple[int, int, int]) -> None:
-        """
-        Take what is left in the pipes. Nobody is alive to write more, so what is not there now never comes.
-
-        The ends need not come either: a program can leave a pipe's other end in a message between two sockets.
-        """
-        for stream in self._streams(fds):
-            while self._read(*stream):
-                pass
-
-    def _account(self, wall_time_s: float, cpu_s: float, reaped_peak_bytes: int, oom_killed: bool) -> Answer:
+    def _account(self) -> Answer:
         ending, status = self.ending, self.status
         if ending == "compile_error":
             self.stdout.clear()
-        elif oom_killed and ending != "output_limit":
+        elif self.oom_killed and ending != "output_limit":
             ending = "memory_limit"
-        elif ending is None and cpu_s > self.limits["cpu_time_s"]:
+        elif ending is None and self.cpu_s > self.limits["cpu_time_s"]:
             ending = "cpu_limit"
         elif ending in (None, "too_many_processes"):
             ending = "signaled" if status is not None and os.WIFSIGNALED(status) else "exited"
@@ -1347,10 +1343,10 @@ class Case:
             "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
             "stdout": bytes(self.stdout),
             "stderr": bytes(self.stderr),
-            "cpu_time_s": round(max(0.0, cpu_s), 6),
-            "wall_time_s": round(wall_time_s, 6),
-            "memory_bytes": max(self.peak_bytes, reaped_peak_bytes),
-            "starved_s": round(min(self.starved_s, max(0.0, wall_time_s - cpu_s)), 6),
+            "cpu_time_s": round(max(0.0, self.cpu_s), 6),
+            "wall_time_s": round(self.wall_time_s, 6),
+            "memory_bytes": self.peak_bytes,
+            "starved_s": round(min(self.starved_s, max(0.0, self.wall_time_s - self.cpu_s)), 6),
         }
 
 
@@ -1457,7 +1453,7 @@ class Box:
 
     def is_ready(self) -> bool:
         """Whether a case is there that only waits for its input, or nearly."""
-        while "next" not in self.said and can_read(self.socket):
+        while "next" not in self.said and can_read(self.ended_fd):
             self._hear()
         return "next" in self.said
 
@@ -1583,9 +1579,9 @@ class Direct:
         pass
 
 
-def can_read(sock: _socket.socket) -> bool:
+def can_read(fd: int) -> bool:
     poll = select.poll()
-    poll.register(sock, select.POLLIN)
+    poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
 
 
@@ -1772,7 +1768,7 @@ class Executor:
             self.boxes.clear()
             self.zygote.close()
 
-    def run(self, request: dict[str, Any], inputs: Iterator[Input]) -> Iterator[Answer]:
+    def run(self, request: dict[str, Any], inputs: Inputs) -> Iterator[Answer]:
         """
         Run the program against each input.
 
@@ -1802,24 +1798,33 @@ class Executor:
             for box in boxes:
                 box.close()
 
-    def run_cases(self, request: dict[str, Any], inputs: Iterator[Input], rooms: list[Room]) -> Iterator[Answer]:
-        start = "check-" + request["start"]
-        for number, case in enumerate(inputs, start=1):
-            room = self.next_room(rooms)
-            run = Case(room, start, request["limits"])
-            answer = run.run(case, self.watch_input)
-            if run.compiles:
-                start = request["start"]
+    def run_cases(self, request: dict[str, Any], inputs: Inputs, rooms: list[Room]) -> Iterator[Answer]:
+        """An answer for each; what is left to do for one that has ended is done while the next one runs."""
+        limits, start, number = request["limits"], "check-" + request["start"], 0
+        case = next_case(inputs, limits)
+        while case is not None:
+            number += 1
+            if not case.is_started:
+                case.start(self.next_room(rooms), start)
+            is_checked = start == request["start"]
+            following = next_case(inputs, limits) if is_checked and inputs.are_there() else None
+            case.wait(self.watch_input)
+            if following is not None and len(rooms) > 1:
+                following.start(self.next_room(rooms), start)
             if request["inputs"] - number >= len(rooms):
-                room.ask_for_case()
+                case.room.ask_for_case()
             elif len(rooms) > 1:
-                rooms.remove(room)
-                room.kill()  # while the last case runs in the other
+                rooms.remove(case.room)
+                case.room.kill()  # while the last case runs in the other
+            answer = case.answer()
+            if case.compiles:
+                start = request["start"]
             yield answer
             if answer["ending"] == "compile_error":
                 break
-        for case in inputs:
-            for fd in case:
+            case = following or next_case(inputs, limits)
+        while (unused := inputs.take()) is not None:
+            for fd in unused:
                 os.close(fd)
             yield {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}  # it was compiled once
 
@@ -1828,6 +1833,12 @@ class Executor:
         if len(rooms) == 2 and (rooms[0].is_ready() or not rooms[1].is_ready()):
             rooms.append(rooms.pop(0))
         return rooms[-1]
+
+
+def next_case(inputs: Inputs, limits: Limits) -> Case | None:
+    """None when there is no more; waits for that or for an input."""
+    case = inputs.take()
+    return None if case is None else Case(case, limits)
 
 
 def open_nothing() -> int:
@@ -1864,16 +1875,13 @@ def serve(executor: Executor) -> None:
             continue
         request["program"] = binascii.a2b_base64(request["program"])
         oom_kills = count_oom_kills()
-        inputs = read_inputs(buffered)
-        if executor.refusal is not None:
-            inputs = itertools.islice(
-                inputs, 1
-            )  # what comes ahead is not for here: a second case might see the first's
+        # Without a box a second case might see the first's: what comes ahead is not for here.
+        inputs = SentInputs(buffered, most=sys.maxsize if executor.refusal is None else 1)
         try:
             for answer in executor.run(request, inputs):
                 say({**answer, **{name: as_text(answer[name]) for name in STREAMS if name in answer}})
-                if "ready" in answer:
-                    send_all_said()  # from here on it may be the program's doing if we are lost
+                if "ready" in answer or inputs.left == 0:
+                    send_all_said()  # from here on it is the program's doing if we are lost; or there are no more
         except SetupFailed as error:
             say({"setup_failed": str(error)})
             raise
@@ -1923,21 +1931,49 @@ def send_all_said() -> None:
         SAID.clear()
 
 
-def read_inputs(buffered: bytearray) -> Iterator[Input]:
-    """The inputs of a submission, each read when it is asked for."""
-    while True:
-        line = read_line(buffered)
+class Inputs:
+    """The inputs of a submission that are all there."""
+
+    def __init__(self, inputs: list[Input]) -> None:
+        self.inputs = inputs
+
+    def are_there(self) -> bool:
+        """Whether `take` need not wait."""
+        return True
+
+    def take(self) -> Input | None:
+        """The next one; None if there are no more."""
+        return self.inputs.pop(0) if self.inputs else None
+
+
+class SentInputs(Inputs):
+    """Those that come to us a line each, until it is said that there are no more, or `most` have come."""
+
+    def __init__(self, buffered: bytearray, most: int) -> None:
+        self.buffered, self.left = buffered, most
+
+    def are_there(self) -> bool:
+        if self.left and b"\n" not in self.buffered and can_read(0):
+            read_more(self.buffered)
+        return not self.left or b"\n" in self.buffered
+
+    def take(self) -> Input | None:
+        if not self.left:
+            return None
+        line = read_line(self.buffered)
         if line is None:
             sys.exit(1)  # nobody waits for the rest
         case = read_document(line)
         if case.get("done"):
-            return
+            self.left = 0
+            return None
+        self.left -= 1
         words = b"".join(binascii.a2b_base64(argument) + b"\0" for argument in case["arguments"])
         inputs = memory_file(words), memory_file(binascii.a2b_base64(case["stdin"]))
         if len(line) > LARGE_LINE_BYTES:
             del line, case, words  # a large input is memory that its case may need
             free_memory()
-        yield inputs
+        return inputs
 
 
 def run_once(executor: Executor, subid: str, input_mode: str) -> None:
@@ -1964,7 +2000,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
     request = {"schema": SCHEMA, "file_name": file_name, "language": "python", "program": program, "start": "fork"}
     request["inputs"] = len(inputs)
     out = b""
-    answers = executor.run({**request, "limits": DEFAULT_LIMITS}, iter(inputs))
+    answers = executor.run({**request, "limits": DEFAULT_LIMITS}, Inputs(inputs))
     next(answers)  # that it is ready
     for number, answer in enumerate(answers, start=1):
         out += re.sub(rb"\r\n|\n|\r", rb"\\n", answer["stdout"].removesuffix(b"\n").removesuffix(b"\r")) + b"\n"
@@ -1980,15 +2016,20 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
 def read_line(buffered: bytearray) -> bytes | None:
     while b"\n" not in buffered:
         send_all_said()
-        data = os.read(0, 1 << 20)
-        if not data:
+        if not read_more(buffered):
             return None
-        buffered += data
-        if len(buffered) > MAX_LINE_BYTES:
-            raise SetupFailed("a line of the request is too long")
     line, _, rest = bytes(buffered).partition(b"\n")
     buffered[:] = rest
     return line
+
+
+def read_more(buffered: bytearray) -> bool:
+    """Wait for some of our input; False at its end."""
+    data = os.read(0, 1 << 20)
+    buffered += data
+    if len(buffered) > MAX_LINE_BYTES:
+        raise SetupFailed("a line of the request is too long")
+    return bool(data)
 
 
 def main() -> None:
