@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from submitter.config import Config
-from submitter.errors import ConfigError, SandboxUnavailable
+from submitter.errors import CasesUnavailable, ConfigError, SandboxUnavailable, StoreUnavailable
 from submitter.executors.link import Launcher
 from submitter.executors.pool import SERVES_BOX, ExecutorPool, FreshExecutors
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader
+from submitter.lease import Lease, LeaseKeeper
 from submitter.ports import CaseStore, ResultStore
 from submitter.processing import SubmissionProcessor
 from submitter.workdir import sweep_work_directories
@@ -114,23 +115,32 @@ def open_results(config: Config, environ: Mapping[str, str] = os.environ) -> Res
     )
 
 
-def open_queue(config: Config) -> "SqsSubmissionQueue":
-    """The SubmissionQueue, on SQS."""
-    from submitter.adapters.aws import make_client
+def open_queue(config: Config, *, is_urgent: bool = False) -> "SqsSubmissionQueue":
+    """The SubmissionQueue, on SQS. `is_urgent`: its calls give up within seconds, and none may wait for messages."""
+    from submitter.adapters.aws import READ_TIMEOUT_S, URGENT_READ_TIMEOUT_S, make_client
     from submitter.adapters.sqs import SqsSubmissionQueue
 
-    client = make_client("sqs", max_pool_connections=config.concurrency + SPARE_CONNECTIONS)
+    client = make_client(
+        "sqs",
+        max_pool_connections=config.concurrency + SPARE_CONNECTIONS,
+        read_timeout_s=URGENT_READ_TIMEOUT_S if is_urgent else READ_TIMEOUT_S,
+    )
     return SqsSubmissionQueue(client, config.queue_url, config.visibility_timeout_s)
 
 
 @contextmanager
-def open_processor(config: Config, *, work_dir: Path | None = None) -> Iterator[SubmissionProcessor]:
-    """A processor for one submission at a time, for `process`; its sandbox is closed at the end."""
+def open_processor(config: Config, *, work_dir: Path | None = None) -> Iterator[tuple[SubmissionProcessor, Lease]]:
+    """A processor for one submission, for `process`, and a lease to do it under; its sandbox is closed at the end."""
     sandbox = open_sandbox(config, executors=1)
     try:
         with open_cases(config) as cases:
-            grader = Grader(sandbox, work_dir or config.work_dir)
-            yield SubmissionProcessor(cases, open_results(config), grader, worker_name())
+            leases = LeaseKeeper(None, cases, config.visibility_timeout_s)
+            leases.start()
+            try:
+                grader = Grader(sandbox, work_dir or config.work_dir)
+                yield SubmissionProcessor(cases, open_results(config), grader, worker_name()), leases.hold()
+            finally:
+                leases.stop()
     finally:
         sandbox.close()
 
@@ -144,7 +154,7 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
         ConfigError: something that it needs is wrong for good, such as a queue without a dead-letter queue.
         Unavailable: something that it needs does not answer; started again, it may.
     """
-    from submitter.containment import find_leaks
+    from submitter.containment import check_sandbox, find_leaks
     from submitter.daemon import Daemon
 
     queue = open_queue(config)
@@ -156,16 +166,21 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
         log.warning("leftovers_swept", count=swept)
     try:
         with open_cases(config) as cases:
-            processor = SubmissionProcessor(
-                cases, open_results(config), Grader(sandbox, config.work_dir), worker_name()
-            )
+            results = open_results(config)
+            processor = SubmissionProcessor(cases, results, Grader(sandbox, config.work_dir), worker_name())
             yield Daemon(
                 queue=queue,
                 processor=processor,
                 end_runs=sandbox.close,
+                leases=LeaseKeeper(open_queue(config, is_urgent=True), cases, config.visibility_timeout_s),
+                renew_executors=sandbox.renew,
                 find_leaks=lambda: find_leaks(sandbox),
+                probes={
+                    StoreUnavailable: results.check,
+                    CasesUnavailable: cases.check,
+                    SandboxUnavailable: lambda: check_sandbox(sandbox),
+                },
                 concurrency=config.concurrency,
-                visibility_timeout_s=config.visibility_timeout_s,
                 poll_wait_s=config.poll_wait_s,
                 grace_s=config.grace_period_s,
             )

@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine
+from submitter.commands import courses, grading, machine, queues
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -66,5 +66,6 @@ for _command in (
     machine.image,
     courses.db,
     courses.cases,
+    queues.dlq,
 ):
     cli.add_command(_command)

@@ -8,6 +8,7 @@ is the tests' (docs/threat-model.md).
 import contextlib
 import dataclasses
 
+from submitter.errors import SandboxUnavailable
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 from submitter.ports import Sandbox
 
@@ -121,6 +122,17 @@ def find_leaks(sandbox: Sandbox) -> list[str]:
     """
     results = [*_run(sandbox, LIMITS, TRIES), *_run(sandbox, LITTLE_TIME, ["time"])]
     return [f"{what}: {problem}" for what, result in results if (problem := _problem(what, result))]
+
+
+def check_sandbox(sandbox: Sandbox) -> None:
+    """
+    Nothing, if programs can be run, and are contained.
+
+    Raises:
+        SandboxUnavailable: either is not so.
+    """
+    if leaks := find_leaks(sandbox):
+        raise SandboxUnavailable(f"not contained: {'; '.join(leaks)}")
 
 
 def _run(sandbox: Sandbox, limits: Limits, tries: list[str]) -> list[tuple[str, RunResult]]:

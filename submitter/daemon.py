@@ -16,16 +16,21 @@ place that turns an error into an action on a message.
 """
 
 import contextlib
+import math
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 
 import structlog
 
+from submitter.dependencies import Dependencies
 from submitter.errors import (
+    AlreadyGraded,
+    FailedTooOften,
+    LeaseLost,
     MessageNotUnderstood,
     NewerUpload,
     NotThereYet,
@@ -34,11 +39,12 @@ from submitter.errors import (
     SubmissionBusy,
     Unavailable,
 )
-from submitter.lease import LeaseKeeper
+from submitter.lease import Lease, LeaseKeeper
 from submitter.model import SubmissionKey
 from submitter.ports import Delivery, SubmissionQueue
 from submitter.processing import SubmissionProcessor
 from submitter.protocol import encode_body, parse_body
+from submitter.service import Service
 
 WAITS_FOR_FILES = 9  # deliveries, some four minutes, after which a file that is still missing will not come
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # of a message that is given back
@@ -60,18 +66,22 @@ class ClientThread(threading.Thread):
 
     def __init__(
         self,
+        lease: Lease,
         delivery: Delivery,
         queue: SubmissionQueue,
         processor: SubmissionProcessor,
         leases: LeaseKeeper,
+        dependencies: Dependencies,
         stopping: threading.Event,
         done: Callable[["ClientThread"], None],
     ) -> None:
         super().__init__(name=f"client-{delivery.message_id[:8]}", daemon=True)
         self.delivery = delivery
+        self._lease = lease
         self._queue = queue
         self._processor = processor
         self._leases = leases
+        self._dependencies = dependencies
         self._stopping = stopping
         self._done = done
 
@@ -83,7 +93,7 @@ class ClientThread(threading.Thread):
         try:
             self._see_through()
         finally:
-            self._leases.release(delivery)
+            self._leases.release(self._lease)
             self._done(self)
 
     def _see_through(self) -> None:
@@ -91,18 +101,31 @@ class ClientThread(threading.Thread):
         try:
             self._take()
         except MessageNotUnderstood as exc:
-            log.warning("message_moved_aside", reason=str(exc))
-            with self._final_action():
-                self._queue.move_aside(self.delivery, str(exc))
+            self._move_aside(str(exc))
+        except FailedTooOften as exc:
+            self._move_aside(str(exc))
+        except AlreadyGraded as exc:
+            log.info("message_repeated", reason=str(exc))
+            self._forget()
+        except LeaseLost as exc:
+            log.warning("submission_left", reason=str(exc))  # to whoever has it now
         except NewerUpload as exc:
             log.info("submission_superseded", reason=str(exc))
             self._give_back(0)  # whatever became of the newer upload's own message, the newest is graded
-        except (NotThereYet, SubmissionBusy) as exc:
+        except SubmissionBusy as exc:
+            log.info("submission_waits", reason=str(exc))
+            # Whoever is at it may have died, so not for longer than that takes to show.
+            self._give_back(max(math.ceil(exc.free_in_s), retry_delay_s(self.delivery.receive_count)))
+        except NotThereYet as exc:
             log.info("submission_waits", reason=str(exc))
             self._give_back(retry_delay_s(self.delivery.receive_count))
         except Unavailable as exc:
             log.warning("submission_failed", reason=str(exc))
-            self._give_back(0 if self._stopping.is_set() else retry_delay_s(self.delivery.receive_count))
+            if self._stopping.is_set():
+                self._give_back(0)
+            else:
+                self._dependencies.note(exc)
+                self._give_back(retry_delay_s(self.delivery.receive_count))
         except Exception:
             # A fault of ours that nobody foresaw. The message must live on, and somebody must read this.
             log.exception("submission_failed", reason="unexpected error")
@@ -118,30 +141,31 @@ class ClientThread(threading.Thread):
             for key in keys:  # each on its own from here, so that one cannot hold up the others
                 self._queue.send(encode_body(key))
             log.info("message_split", count=len(keys))
-        with self._final_action():
-            self._queue.delete(self.delivery)
+        self._forget()
 
     def _process(self, key: SubmissionKey) -> None:
         # For the rest of this thread: the line that tells of a failure must name the submission too.
         structlog.contextvars.bind_contextvars(submission_id=key.subid, assignment_id=str(key.ref))
         log.info("submission_received")
-        self._processor.process(
-            key,
-            receive_count=self.delivery.receive_count,
-            still_wait=self.delivery.receive_count < WAITS_FOR_FILES,
-        )
+        self._processor.process(key, self._lease, still_wait=self.delivery.receive_count < WAITS_FOR_FILES)
+
+    def _forget(self) -> None:
+        self._settle(lambda: self._queue.delete(self.delivery))
 
     def _give_back(self, delay_s: int) -> None:
-        with self._final_action():
-            self._queue.give_back(self.delivery, delay_s)
+        self._settle(lambda: self._queue.give_back(self.delivery, delay_s))
 
-    @contextlib.contextmanager
-    def _final_action(self) -> Iterator[None]:
-        """The last call for a message. If the queue is away it comes back by itself, when its visibility runs out."""
-        self._leases.release(self.delivery)
+    def _move_aside(self, reason: str) -> None:
+        log.warning("message_moved_aside", reason=reason)
+        self._settle(lambda: self._queue.move_aside(self.delivery, reason))
+
+    def _settle(self, action: Callable[[], None]) -> None:
+        """The last call for a message. If it cannot be made the message comes back by itself, and is known then."""
+        self._leases.release(self._lease)
         try:
-            yield
-        except QueueUnavailable as exc:
+            self._lease.refuse_if_lost()
+            action()
+        except (QueueUnavailable, LeaseLost) as exc:
             log.warning("message_not_settled", reason=str(exc))
 
 
@@ -153,13 +177,23 @@ class Daemon:
         *,
         queue: SubmissionQueue,
         processor: SubmissionProcessor,
+        leases: LeaseKeeper,
         end_runs: Callable[[], None],
+        renew_executors: Callable[[], None] = lambda: None,
         find_leaks: Callable[[], list[str]] = list,
+        probes: Mapping[type[Unavailable], Callable[[], None]] | None = None,
+        service: Service | None = None,
         concurrency: int,
-        visibility_timeout_s: int,
         poll_wait_s: int,
         grace_s: float,
     ) -> None:
+        """
+        Args:
+            end_runs: ends all that the sandbox runs; it may refuse to run more.
+            renew_executors: called on SIGHUP.
+            find_leaks: what is not contained here, in words.
+            probes: see Dependencies.
+        """
         self._queue = queue
         self._processor = processor
         self._end_runs = end_runs
@@ -167,7 +201,10 @@ class Daemon:
         self._concurrency = concurrency
         self._poll_wait_s = poll_wait_s
         self._grace_s = grace_s
-        self._leases = LeaseKeeper(queue, visibility_timeout_s)
+        self._leases = leases
+        self._renew_executors = renew_executors
+        self._dependencies = Dependencies(probes or {})
+        self._service = service or Service()
         self._slots = threading.Semaphore(concurrency)
         self._stopping = threading.Event()
         self._signals: SimpleQueue[int | None] = SimpleQueue()  # safe to put into from a signal handler
@@ -178,7 +215,7 @@ class Daemon:
     def run(self) -> int:
         """Work until told to stop; returns the exit code: 0 after a clean stop, 1 when the master thread died."""
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGTERM, signal.SIGINT):
+            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(signum, lambda received, _frame: self._signals.put(received))
         self._leases.start()
         master = threading.Thread(target=self._poll_until_stopped, name="master", daemon=True)
@@ -196,7 +233,12 @@ class Daemon:
     # -- the main thread ------------------------------------------------------------------------------------------
 
     def _wait_for_signal(self) -> None:
-        received = self._signals.get()
+        while (received := self._signals.get()) == signal.SIGHUP:
+            self._service.reloading()
+            self._renew_executors()
+            log.info("executors_renewed")
+            self._service.ready(self._status())
+        self._service.stopping("ending")
         log.info("shutdown_started", signal=signal.Signals(received).name if received else None)
 
     def _shut_down(self, master: threading.Thread) -> None:
@@ -213,11 +255,12 @@ class Daemon:
     def _join(self, threads: list[threading.Thread], deadline: float) -> bool:
         """Wait for threads until the deadline or a further signal; whether all have ended."""
         while any(thread.is_alive() for thread in threads):
+            self._service.alive()
             if time.monotonic() > deadline:
                 return False
             with contextlib.suppress(Empty):
-                self._signals.get(timeout=0.05)
-                return False
+                if self._signals.get(timeout=0.05) != signal.SIGHUP:
+                    return False
         return True
 
     def _running(self) -> list[threading.Thread]:
@@ -236,15 +279,19 @@ class Daemon:
                 log.error("not_contained", leaks=leaks, next_try_s=CONTAINMENT_RETRY_S)
             except SandboxUnavailable as exc:
                 log.error("sandbox_unavailable", reason=str(exc), next_try_s=CONTAINMENT_RETRY_S)
+            self._service.still_starting("programs cannot be run here, or are not contained: see the log")
             self._stopping.wait(CONTAINMENT_RETRY_S)
 
     def _poll_until_stopped(self) -> None:
         try:
             self._wait_until_contained()
+            self._service.ready(self._status())
             failures = 0
             while not self._stopping.is_set():
+                self._look_after_us()
                 if not self._slots.acquire(timeout=0.2):
                     continue
+                self._wait_until_all_is_there()
                 delivery = None
                 try:
                     delivery = self._receive()
@@ -263,6 +310,26 @@ class Daemon:
             self._master_failed = True
             self._signals.put(None)  # a daemon that polls no more must not look alive: end, and be started again
 
+    def _look_after_us(self) -> None:
+        if not self._leases.is_alive:
+            raise RuntimeError("the lease keeper has died")
+        self._service.alive()
+        self._service.status(self._status())
+
+    def _status(self) -> str:
+        away = self._dependencies.away()
+        if away:
+            return f"waiting for {' and '.join(away)}; {len(self._running())} submissions in hand"
+        return f"grading {len(self._running())} of at most {self._concurrency} submissions at once"
+
+    def _wait_until_all_is_there(self) -> None:
+        """Nothing is received while something that every submission needs is away."""
+        tries = 0
+        while self._dependencies.away() and not self._stopping.is_set() and not self._dependencies.ask():
+            tries += 1
+            self._look_after_us()
+            self._stopping.wait(min(LONGEST_QUEUE_DELAY_S, retry_delay_s(tries)))
+
     def _receive(self) -> Delivery | None:
         if self._stopping.is_set():
             return None
@@ -274,15 +341,24 @@ class Daemon:
         return delivery
 
     def _hand_over(self, delivery: Delivery) -> None:
-        self._leases.hold(delivery)
-        client = ClientThread(delivery, self._queue, self._processor, self._leases, self._stopping, self._client_done)
+        lease = self._leases.hold(delivery)
+        client = ClientThread(
+            lease,
+            delivery,
+            self._queue,
+            self._processor,
+            self._leases,
+            self._dependencies,
+            self._stopping,
+            self._client_done,
+        )
         with self._clients_lock:
             self._clients.add(client)
         try:
             client.start()
         except RuntimeError as exc:  # no more threads on this machine
             log.error("client_not_started", reason=str(exc))
-            self._leases.release(delivery)
+            self._leases.release(lease)
             self._client_done(client)
             with contextlib.suppress(QueueUnavailable):
                 self._queue.give_back(delivery, retry_delay_s(delivery.receive_count))

@@ -36,6 +36,18 @@ class NewerUpload(SubmitterError):
     """A newer upload of the submission arrived while this one was graded: its own result is the one to show."""
 
 
+class LeaseLost(SubmitterError):
+    """Our right to work on a message or a submission has ended: somebody else has it now, or may have."""
+
+
+class AlreadyGraded(SubmitterError):
+    """The message was seen through before, and only its deletion is missing."""
+
+
+class FailedTooOften(SubmitterError):
+    """One message's submission has failed so often by its own doing that nobody should try again unasked."""
+
+
 class Unavailable(SubmitterError):
     """Something that we need is away for now: worth another attempt later, never the student's fault."""
 
@@ -68,9 +80,29 @@ class ExecutorLost(SandboxUnavailable):
         self.out_of_memory = out_of_memory
 
 
+class SandboxClosed(SandboxUnavailable):
+    """This process is ending, and has ended its runs."""
+
+
+class NotBegun(SandboxUnavailable):
+    """
+    An executor was there, but could not begin with this very submission.
+
+    Most likely a fault of ours; should it come again and again, the submission has a part in it.
+    """
+
+
 class NotThereYet(Unavailable):
     """The metadata or the program is not in the bucket; the two uploads may land in any order, so it may come."""
 
 
 class SubmissionBusy(Unavailable):
-    """Another thread or process on this host holds the submission's working directory."""
+    """
+    Somebody else grades this very upload.
+
+    `free_in_s` is when their right to do so ends unless they renew it, where that is known.
+    """
+
+    def __init__(self, text: str, *, free_in_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.free_in_s = free_in_s

@@ -7,6 +7,7 @@ buckets, databases or threads.
 
 import contextlib
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
@@ -36,11 +37,15 @@ class Grader:
         self._sandbox = sandbox
         self._work_dir = work_dir
 
-    def grade(self, assignment: Assignment, program: bytes, name: str) -> GradeReport:
+    def grade(
+        self, assignment: Assignment, program: bytes, name: str, go_on: Callable[[], None] = lambda: None
+    ) -> GradeReport:
         """
         Run a program against every case of an assignment and judge it.
 
-        `name` names the working directory and the program in it: a subid or a name of ours.
+        Args:
+            name: of the working directory and the program in it: a subid or a name of ours.
+            go_on: called after each case; an exception of it ends the run, and passes.
 
         Raises:
             SubmissionRejected: the program or the assignment cannot be graded by anyone.
@@ -63,10 +68,10 @@ class Grader:
                 inputs=inputs,
             )
             with contextlib.closing(self._sandbox.run(job)) as runs:
-                results = [
-                    judge_case(assignment.limits, assignment.comparison, case, run)
-                    for case, run in zip(assignment.cases, runs, strict=True)
-                ]
+                results = []
+                for case, run in zip(assignment.cases, runs, strict=True):
+                    results.append(judge_case(assignment.limits, assignment.comparison, case, run))
+                    go_on()
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
             report = summarize(results)

@@ -1,28 +1,95 @@
-"""Leases: our right to work on a message, which lasts only as long as its visibility timeout."""
+"""Leases: our right to work on a message and on the submission it names, which lasts only as long as it is renewed."""
 
 import threading
+import time
 
 import structlog
 
-from submitter.errors import QueueUnavailable
-from submitter.ports import Delivery, SubmissionQueue
+from submitter.errors import LeaseLost, Unavailable
+from submitter.ports import CaseStore, Delivery, SubmissionQueue
 
 log = structlog.get_logger()
 
 
+class Lease:
+    """
+    One message in hand, and the attempt at its submission once there is one.
+
+    Made by LeaseKeeper.hold. Whoever works under it asks `refuse_if_lost` before each step that others can see.
+    """
+
+    def __init__(self, delivery: Delivery | None, timeout_s: int) -> None:
+        self.delivery = delivery
+        self.timeout_s = timeout_s
+        self._attempt_id: int | None = None
+        self._lost: str | None = None
+        self._renewed_s = {"message": time.monotonic()}
+
+    @property
+    def message_id(self) -> str | None:
+        return None if self.delivery is None else self.delivery.message_id
+
+    @property
+    def receive_count(self) -> int:
+        return 1 if self.delivery is None else self.delivery.receive_count
+
+    @property
+    def attempt_id(self) -> int | None:
+        return self._attempt_id
+
+    def cover(self, attempt_id: int) -> None:
+        """From now on renew this attempt's lease too, which was just got."""
+        self._renewed_s["attempt"] = time.monotonic()
+        self._attempt_id = attempt_id
+
+    def uncover(self) -> None:
+        """Of the attempt: it is about to end, in a turn that nobody can take over."""
+        self._attempt_id = None
+        self._renewed_s.pop("attempt", None)
+
+    def note_renewal(self, of_what: str) -> None:
+        """`of_what`: "message" or "attempt", if it is still covered."""
+        if of_what in self._renewed_s:
+            self._renewed_s[of_what] = time.monotonic()
+
+    def lose(self, reason: str) -> None:
+        """Whoever works under it stops at the next step. The first reason stays."""
+        self._lost = self._lost or reason
+
+    def is_lost(self) -> bool:
+        """A lease that could not be renewed in time counts as lost: somebody else may have it by now."""
+        for what, renewed_s in list(self._renewed_s.items()):
+            if time.monotonic() - renewed_s > self.timeout_s and not (what == "message" and self.delivery is None):
+                self.lose(f"the lease of the {what} could not be renewed for {self.timeout_s} s")
+        return self._lost is not None
+
+    def refuse_if_lost(self) -> None:
+        """
+        Raises:
+            LeaseLost: nothing more may be published, deleted or given back.
+        """
+        if self.is_lost():
+            raise LeaseLost(self._lost or "")
+
+
 class LeaseKeeper:
     """
-    Renews the visibility of every message in hand, every third of the timeout.
+    Renews every lease in hand, every third of its timeout.
 
     How it works: threads `hold` a delivery for as long as they work on it; one
     thread of the keeper's own walks over all that are held. It is stopped last,
     so that no lease lapses under a grader that is finishing.
+
+    Args:
+        queue: its calls should give up well within the timeout (see aws.make_client).
+        timeout_s: how long a message stays hidden, and an upload leased, after each renewal.
     """
 
-    def __init__(self, queue: SubmissionQueue, visibility_timeout_s: int) -> None:
+    def __init__(self, queue: SubmissionQueue | None, cases: CaseStore, timeout_s: int) -> None:
         self._queue = queue
-        self._timeout_s = visibility_timeout_s
-        self._held: dict[str, Delivery] = {}
+        self._cases = cases
+        self._timeout_s = timeout_s
+        self._held: set[Lease] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -30,15 +97,21 @@ class LeaseKeeper:
     def start(self) -> None:
         self._thread.start()
 
-    def hold(self, delivery: Delivery) -> None:
-        """From now on renew this delivery."""
-        with self._lock:
-            self._held[delivery.receipt_handle] = delivery
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
-    def release(self, delivery: Delivery) -> None:
-        """Renew it no more. To be called before it is deleted or given back, else a renewal may undo that."""
+    def hold(self, delivery: Delivery | None = None) -> Lease:
+        """From now on renew this delivery; None: a command works on a submission, without a message."""
+        lease = Lease(delivery, self._timeout_s)
         with self._lock:
-            self._held.pop(delivery.receipt_handle, None)
+            self._held.add(lease)
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        """Renew it no more. To be called before its message is deleted or given back, else a renewal may undo that."""
+        with self._lock:
+            self._held.discard(lease)
 
     def stop(self) -> None:
         self._stop.set()
@@ -47,18 +120,31 @@ class LeaseKeeper:
     def _run(self) -> None:
         while not self._stop.wait(self._timeout_s / 3):
             with self._lock:
-                held = list(self._held.values())
-            for delivery in held:
-                self._renew(delivery)
+                held = list(self._held)
+            for lease in held:
+                self._renew(lease)
 
-    def _renew(self, delivery: Delivery) -> None:
+    def _renew(self, lease: Lease) -> None:
         with self._lock:
-            if delivery.receipt_handle not in self._held:
+            if lease not in self._held:
                 return  # released meanwhile
+        if lease.is_lost():
+            return
         try:
-            self._queue.keep(delivery, self._timeout_s)
-        except QueueUnavailable as exc:
-            log.warning("lease_not_renewed", message_id=delivery.message_id, error=str(exc))
+            if lease.delivery is not None and self._queue is not None:
+                if self._queue.keep(lease.delivery, self._timeout_s):
+                    lease.note_renewal("message")
+                else:
+                    lease.lose("the message was delivered to somebody else, or is gone")
+            if (attempt_id := lease.attempt_id) is not None:
+                if self._cases.renew_lease(attempt_id, self._timeout_s):
+                    lease.note_renewal("attempt")
+                elif lease.attempt_id == attempt_id:
+                    lease.lose("somebody else has taken the submission over")
+        except Unavailable as exc:
+            log.warning("lease_not_renewed", message_id=lease.message_id, error=str(exc))
         except Exception:
             # This thread must go on: were it to die, every lease in hand would lapse, and nobody would notice.
-            log.exception("lease_not_renewed", message_id=delivery.message_id, error="unexpected error")
+            log.exception("lease_not_renewed", message_id=lease.message_id, error="unexpected error")
+        if lease.is_lost():
+            log.warning("lease_lost", message_id=lease.message_id)

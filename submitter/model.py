@@ -267,9 +267,18 @@ class StoredObject:
     version: str
 
 
+MOST_FAILURES = 5  # of attempts for one message that may be the submission's own doing
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStart:
-    """What is known of an attempt at its start. `upload` is the program's version, None if there is no program."""
+    """
+    What is known of an attempt at its start.
+
+    `upload` is the program's version, None if there is no program; `message_id`
+    the message that asked for the attempt, None if a command did; `lease_s` for
+    how many seconds nobody else may grade the same upload.
+    """
 
     key: SubmissionKey
     tokens: tuple[str, ...]
@@ -277,6 +286,8 @@ class AttemptStart:
     upload: str | None
     worker: str
     receive_count: int
+    message_id: str | None = None
+    lease_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

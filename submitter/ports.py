@@ -36,8 +36,8 @@ class SubmissionQueue(Protocol):
     """
     Messages that name submissions. All methods raise QueueUnavailable.
 
-    A receipt handle that is no longer valid is not an error of `delete`,
-    `give_back` or `keep`: the message is somebody else's by then.
+    A receipt handle that is no longer valid is not an error of `delete` or
+    `give_back`: the message is somebody else's by then.
     """
 
     def receive(self, wait_s: int) -> Delivery | None:
@@ -52,8 +52,8 @@ class SubmissionQueue(Protocol):
         """Let it be delivered again, to anyone, after `delay_s` seconds (0: at once)."""
         ...
 
-    def keep(self, delivery: Delivery, for_s: int) -> None:
-        """Hide it from others for `for_s` seconds from now."""
+    def keep(self, delivery: Delivery, for_s: int) -> bool:
+        """Hide it from others for `for_s` seconds from now. False: the receipt handle is no longer valid."""
         ...
 
     def move_aside(self, delivery: Delivery, reason: str) -> None:
@@ -62,6 +62,10 @@ class SubmissionQueue(Protocol):
 
     def send(self, body: str) -> None:
         """Put a message on the queue."""
+        ...
+
+    def check(self) -> None:
+        """Nothing, if the queue is there and answers."""
         ...
 
 
@@ -91,6 +95,10 @@ class ResultStore(Protocol):
 
         Returns whether it was written.
         """
+        ...
+
+    def check(self) -> None:
+        """Nothing, if the bucket is there and answers."""
         ...
 
 
@@ -127,11 +135,42 @@ class CaseStore(Protocol):
         ...
 
     def begin_attempt(self, start: AttemptStart) -> int:
-        """Record that an attempt begins, and the submission if it is new; returns the attempt's id."""
+        """
+        Record that an attempt begins, and the submission if it is new; returns the attempt's id.
+
+        From then on the upload is leased to it, for `start.lease_s` seconds by the
+        store's own clock. An older attempt's lease that has run out is lost to this one.
+
+        Raises (and records nothing):
+            AlreadyGraded: an attempt at the same upload for the same message was published.
+            SubmissionBusy: another attempt at the same upload has a lease.
+            FailedTooOften: attempts for the same message have failed MOST_FAILURES times.
+        """
+        ...
+
+    def renew_lease(self, attempt_id: int, for_s: float) -> bool:
+        """From now on for `for_s` seconds more; False if it is lost, or the attempt has ended."""
+        ...
+
+    def end_attempt(self, attempt_id: int, failure: str | None) -> None:
+        """
+        It ends without an outcome, and its lease with it. Nothing changes if it had ended or lost its lease.
+
+        `failure`: what may be the submission's own doing; None if it cannot be.
+        """
         ...
 
     def publish_turn(self, attempt_id: int) -> AbstractContextManager[Turn]:
-        """Wait for the submission's turn (bounded) and hold it; released, and undone, by an exception too."""
+        """
+        Wait for the submission's turn (bounded) and hold it; released, and undone, by an exception too.
+
+        Raises:
+            LeaseLost: the attempt has lost its lease, so that it may publish nothing.
+        """
+        ...
+
+    def check(self) -> None:
+        """Nothing, if the store answers."""
         ...
 
 

@@ -9,12 +9,15 @@ waits. In its turn an attempt looks whether what it graded is still the newest
 upload, and publishes only then.
 """
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import structlog
 
-from submitter.errors import NewerUpload, NotThereYet, SubmissionRejected
+from submitter.errors import NewerUpload, NotBegun, NotThereYet, SubmissionRejected, SubmitterError, Unavailable
 from submitter.grading import Grader
+from submitter.lease import Lease
 from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
 from submitter.ports import CaseStore, ResultStore
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
@@ -42,24 +45,25 @@ class SubmissionProcessor:
     """Takes submissions through; safe to use from several threads. The daemon's threads and `process` share it."""
 
     def __init__(self, cases: CaseStore, results: ResultStore, grader: Grader, worker: str) -> None:
+        """`worker` is who does it, for the history."""
         self._cases = cases
         self._results = results
         self._grader = grader
-        self._worker = worker  # who did it, for the history
+        self._worker = worker
 
-    def process(
-        self, key: SubmissionKey, *, receive_count: int = 1, still_wait: bool = True, dry_run: bool = False
-    ) -> Outcome:
+    def process(self, key: SubmissionKey, lease: Lease, *, still_wait: bool = True, dry_run: bool = False) -> Outcome:
         """
         Grade a submission and publish the result, or the rejection.
 
         Args:
-            receive_count: how often its message was delivered, for the history.
+            lease: on the message that asks for it; it is made to cover the attempt, too.
             still_wait: a missing file may still come (NotThereYet); else the submission is rejected for it.
             dry_run: publish and record nothing.
 
         Raises:
             NewerUpload: what was graded is not the newest upload any more; kept in the history, not published.
+            AlreadyGraded, FailedTooOften: nothing is to be done, or nothing more.
+            LeaseLost: somebody else may be at it; nothing was published.
             Unavailable: worth another attempt; nothing was published.
         """
         attempt = _Attempt(Metadata(key, ()))
@@ -77,14 +81,17 @@ class SubmissionProcessor:
                 attempt.metadata_version = attempt.metadata_version or self._results.version(key.metadata)
             watched = {attempt.program_key: attempt.upload, key.metadata: attempt.metadata_version}
 
-        attempt_id = None if dry_run else self._begin(key, attempt, receive_count)
-        if outcome is None:
-            try:
-                outcome = Outcome(report=self._grader.grade(assignment, program.data, key.subid))
-            except SubmissionRejected as exc:
-                outcome = Outcome(reason=str(exc))
-        if attempt_id is not None:
-            self._publish(key, attempt_id, watched, outcome)
+        with contextlib.nullcontext() if dry_run else self._attempt(key, attempt, lease) as attempt_id:
+            if outcome is None:
+                try:
+                    report = self._grader.grade(assignment, program.data, key.subid, lease.refuse_if_lost)
+                    outcome = Outcome(report=report)
+                except SubmissionRejected as exc:
+                    outcome = Outcome(reason=str(exc))
+            if attempt_id is not None:
+                lease.refuse_if_lost()
+                lease.uncover()
+                self._publish(key, attempt_id, watched, outcome)
         _tell(outcome)
         return outcome
 
@@ -129,17 +136,29 @@ class SubmissionProcessor:
         attempt.upload = program.version
         return assignment, program
 
-    def _begin(self, key: SubmissionKey, attempt: _Attempt, receive_count: int) -> int:
-        return self._cases.begin_attempt(
+    @contextlib.contextmanager
+    def _attempt(self, key: SubmissionKey, attempt: _Attempt, lease: Lease) -> Iterator[int]:
+        """The attempt's id; if it ends without a result, that is noted, and others need not wait for its lease."""
+        attempt_id = self._cases.begin_attempt(
             AttemptStart(
                 key=key,
                 tokens=attempt.metadata.tokens,
                 language=attempt.language,
                 upload=attempt.upload,
                 worker=self._worker,
-                receive_count=receive_count,
+                receive_count=lease.receive_count,
+                message_id=lease.message_id,
+                lease_s=lease.timeout_s,
             )
         )
+        lease.cover(attempt_id)
+        try:
+            yield attempt_id
+        except BaseException as exc:
+            lease.uncover()
+            with contextlib.suppress(Unavailable):
+                self._cases.end_attempt(attempt_id, _own_failure(exc))
+            raise
 
     # -- what goes out --------------------------------------------------------------------------------------------
 
@@ -167,6 +186,13 @@ class SubmissionProcessor:
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
         self._results.put(key.out, out, "text/plain; charset=utf-8")
         return self._results.replace(key.results, results, "application/json", seen)
+
+
+def _own_failure(exc: BaseException) -> str | None:
+    """What may be the submission's own doing: not that something we need is away, nor that we stop."""
+    if isinstance(exc, NotBegun) or not isinstance(exc, SubmitterError | KeyboardInterrupt | SystemExit):
+        return f"{type(exc).__name__}: {exc}"
+    return None
 
 
 def _tell(outcome: Outcome) -> None:

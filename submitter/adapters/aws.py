@@ -18,18 +18,33 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30  # must exceed SQS's longest long poll, which is 20 s
+URGENT_READ_TIMEOUT_S = 5  # for what must not be late
 ATTEMPTS = 3  # the first one included
 
 
 @overload
 def make_client(
-    service: Literal["s3"], environ: Mapping[str, str] = ..., *, max_pool_connections: int = ...
+    service: Literal["s3"],
+    environ: Mapping[str, str] = ...,
+    *,
+    max_pool_connections: int = ...,
+    read_timeout_s: int = ...,
 ) -> "S3Client": ...
 @overload
 def make_client(
-    service: Literal["sqs"], environ: Mapping[str, str] = ..., *, max_pool_connections: int = ...
+    service: Literal["sqs"],
+    environ: Mapping[str, str] = ...,
+    *,
+    max_pool_connections: int = ...,
+    read_timeout_s: int = ...,
 ) -> "SQSClient": ...
-def make_client(service: str, environ: Mapping[str, str] = os.environ, *, max_pool_connections: int = 10) -> Any:
+def make_client(
+    service: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    max_pool_connections: int = 10,
+    read_timeout_s: int = READ_TIMEOUT_S,
+) -> Any:
     """
     Make a client for one AWS service. It may be shared by threads; make it once, in the main thread.
 
@@ -37,6 +52,7 @@ def make_client(service: str, environ: Mapping[str, str] = os.environ, *, max_po
         environ: where the standard AWS_… names are read (region, endpoint, keys). What is
             not there, botocore looks for as it always does: a profile, then the machine's role.
         max_pool_connections: at least the number of threads that use the client at once.
+        read_timeout_s: how long an answer may keep us waiting, each time that it is asked for.
 
     Raises:
         ConfigError: the settings make no client, for instance because no region is known.
@@ -44,7 +60,7 @@ def make_client(service: str, environ: Mapping[str, str] = os.environ, *, max_po
     endpoint = environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environ.get("AWS_ENDPOINT_URL") or None
     config = ClientConfig(
         connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
+        read_timeout=read_timeout_s,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=max_pool_connections,
         # A company's proxy cannot reach this machine's loopback: the embedded services are called directly.

@@ -14,8 +14,17 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import ClassVar
 
-from submitter.errors import CasesUnavailable, SandboxUnavailable, SubmissionRejected
+from submitter.errors import (
+    AlreadyGraded,
+    CasesUnavailable,
+    FailedTooOften,
+    LeaseLost,
+    SandboxClosed,
+    SubmissionBusy,
+    SubmissionRejected,
+)
 from submitter.model import (
+    MOST_FAILURES,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -125,9 +134,9 @@ class MemorySubmissionQueue(_FailsOnRequest):
         self._fail_if_told("give_back")
         self._hide_for(delivery, delay_s)
 
-    def keep(self, delivery: Delivery, for_s: int) -> None:
+    def keep(self, delivery: Delivery, for_s: int) -> bool:
         self._fail_if_told("keep")
-        self._hide_for(delivery, for_s)
+        return self._hide_for(delivery, for_s)
 
     def move_aside(self, delivery: Delivery, reason: str) -> None:
         self._fail_if_told("move_aside")
@@ -140,6 +149,9 @@ class MemorySubmissionQueue(_FailsOnRequest):
         with self._changed:
             self._messages.append(_Message(body, f"message-{next(self._numbers)}", visible_at=self._clock()))
             self._changed.notify_all()
+
+    def check(self) -> None:
+        self._fail_if_told("check")
 
     def _first_visible(self) -> _Message | None:
         now = self._clock()
@@ -154,11 +166,12 @@ class MemorySubmissionQueue(_FailsOnRequest):
             if message := self._find(delivery):
                 self._messages.remove(message)
 
-    def _hide_for(self, delivery: Delivery, seconds: float) -> None:
+    def _hide_for(self, delivery: Delivery, seconds: float) -> bool:
         with self._changed:
             if message := self._find(delivery):
                 message.visible_at = self._clock() + seconds
                 self._changed.notify_all()
+            return message is not None
 
 
 # -- the bucket ---------------------------------------------------------------------------------------------------
@@ -200,6 +213,9 @@ class MemoryResultStore(_FailsOnRequest):
             self._write(key, data, content_type)
             return True
 
+    def check(self) -> None:
+        self._fail_if_told("check")
+
     def _version_of(self, key: str) -> str | None:
         stored = self.objects.get(key)
         return None if stored is None else stored.version
@@ -218,8 +234,10 @@ class Attempt:
 
     attempt_id: int
     start: AttemptStart
+    lease_expires_s: float | None  # by the store's clock; None: ended, or lost
     outcome: Outcome | None = None
     is_published: bool = False
+    failure: str | None = None
 
 
 @dataclass(slots=True)
@@ -243,12 +261,19 @@ class MemoryCaseStore(_FailsOnRequest):
     Args:
         turn_wait_s: how long `publish_turn` waits for another attempt's turn to end.
         now: the present as an aware datetime, for an assignment's time of change.
+        clock: monotonic seconds, by which leases end.
     """
 
     _calls_elsewhere = frozenset({"record"})
 
-    def __init__(self, turn_wait_s: float = 10.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        turn_wait_s: float = 10.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
+        self._clock = clock
         self.history: list[Attempt] = []
         self._turn_wait_s = turn_wait_s
         self._now = now
@@ -289,9 +314,49 @@ class MemoryCaseStore(_FailsOnRequest):
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
         with self._lock:
-            attempt = Attempt(attempt_id=len(self.history) + 1, start=start)
+            of_upload = [
+                attempt
+                for attempt in self.history
+                if (attempt.start.key.ref, attempt.start.key.subid) == (start.key.ref, start.key.subid)
+                and attempt.start.upload == start.upload
+            ]
+            of_message = [
+                a for a in of_upload if start.message_id is not None and a.start.message_id == start.message_id
+            ]
+            if any(attempt.is_published for attempt in of_message):
+                raise AlreadyGraded("this message's submission was graded before")
+            now_s = self._clock()
+            for attempt in of_upload:
+                if attempt.lease_expires_s is not None and attempt.lease_expires_s > now_s:
+                    free_in_s = attempt.lease_expires_s - now_s
+                    raise SubmissionBusy(f"{attempt.start.worker} is grading this upload", free_in_s=free_in_s)
+            failures = [attempt.failure for attempt in of_message if attempt.failure is not None]
+            if len(failures) >= MOST_FAILURES:
+                raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
+            for attempt in of_upload:
+                attempt.lease_expires_s = None
+            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
             self.history.append(attempt)
             return attempt.attempt_id
+
+    def renew_lease(self, attempt_id: int, for_s: float) -> bool:
+        self._fail_if_told("renew_lease")
+        with self._lock:
+            attempt = self.history[attempt_id - 1]
+            if attempt.lease_expires_s is None:
+                return False
+            attempt.lease_expires_s = self._clock() + for_s
+            return True
+
+    def end_attempt(self, attempt_id: int, failure: str | None) -> None:
+        self._fail_if_told("end_attempt")
+        with self._lock:
+            attempt = self.history[attempt_id - 1]
+            if attempt.lease_expires_s is not None:
+                attempt.lease_expires_s, attempt.failure = None, failure
+
+    def check(self) -> None:
+        self._fail_if_told("check")
 
     @contextmanager
     def publish_turn(self, attempt_id: int) -> Iterator[Turn]:
@@ -306,10 +371,12 @@ class MemoryCaseStore(_FailsOnRequest):
         if not lock.acquire(timeout=self._turn_wait_s):
             raise CasesUnavailable(f"another attempt at {submission[1]} has held its turn for {self._turn_wait_s} s")
         try:
+            if attempt.lease_expires_s is None:
+                raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
             turn = _MemoryTurn(self)
             yield turn
             for outcome, published in turn.noted:  # reached only when the body ended without an exception
-                attempt.outcome, attempt.is_published = outcome, published
+                attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
         finally:
             lock.release()
 
@@ -365,4 +432,4 @@ class FakeSandbox(_FailsOnRequest):
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
-            raise SandboxUnavailable("the sandbox is closed")
+            raise SandboxClosed("the sandbox is closed")

@@ -27,8 +27,17 @@ from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from submitter.errors import AssignmentRefused, CasesUnavailable, ConfigError
+from submitter.errors import (
+    AlreadyGraded,
+    AssignmentRefused,
+    CasesUnavailable,
+    ConfigError,
+    FailedTooOften,
+    LeaseLost,
+    SubmissionBusy,
+)
 from submitter.model import (
+    MOST_FAILURES,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -279,19 +288,50 @@ class PostgresCaseStore:
                 ),
             ).fetchone()
             assert found is not None
-            submission_id, number = found
+            submission_id, number = found  # and its row is locked, until the transaction ends
+            upload = None if start.upload is None else _storable(start.upload)
+            _refuse_if_needless(connection, submission_id, upload, start.message_id)
+            connection.execute(
+                "UPDATE submitter.attempts SET lease_expires_at = NULL "
+                "WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s AND finished_at IS NULL",
+                (submission_id, upload),
+            )
             attempt = connection.execute(
-                "INSERT INTO submitter.attempts (submission_id, number, upload, worker, receive_count) "
-                "VALUES (%s, %s, %s, %s, %s) RETURNING id",
+                "INSERT INTO submitter.attempts "
+                "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at) "
+                "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second') RETURNING id",
                 (
                     submission_id,
                     number,
-                    None if start.upload is None else _storable(start.upload),
+                    upload,
                     _storable(start.worker),
                     start.receive_count,
+                    start.message_id,
+                    start.lease_s,
                 ),
             ).fetchone()
         return int(_only_value(attempt))
+
+    def renew_lease(self, attempt_id: int, for_s: float) -> bool:
+        with self._transaction() as connection:
+            renewed = connection.execute(
+                "UPDATE submitter.attempts SET lease_expires_at = clock_timestamp() + %s * interval '1 second' "
+                "WHERE id = %s AND lease_expires_at IS NOT NULL",
+                (for_s, attempt_id),
+            )
+            return renewed.rowcount == 1
+
+    def end_attempt(self, attempt_id: int, failure: str | None) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE submitter.attempts SET lease_expires_at = NULL, failure = %s "
+                "WHERE id = %s AND lease_expires_at IS NOT NULL",
+                (None if failure is None else _storable(failure), attempt_id),
+            )
+
+    def check(self) -> None:
+        with self._transaction():
+            pass
 
     @contextmanager
     def publish_turn(self, attempt_id: int) -> Iterator["_PostgresTurn"]:
@@ -303,6 +343,12 @@ class PostgresCaseStore:
             ).fetchone()
             if found is None:
                 raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
+            # Whoever would take the lease over must wait for the row that is held now.
+            lease = connection.execute(
+                "SELECT lease_expires_at FROM submitter.attempts WHERE id = %s", (attempt_id,)
+            ).fetchone()
+            if _only_value(lease) is None:
+                raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
             yield _PostgresTurn(connection, _only_value(found), attempt_id)
             if connection.info.transaction_status is TransactionStatus.INERROR:
                 # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
@@ -400,7 +446,8 @@ class _PostgresTurn:
                 )
             # clock_timestamp(): now() is when the transaction began, and it stayed open while the bucket was written.
             self._connection.execute(
-                "UPDATE submitter.attempts SET finished_at = clock_timestamp() WHERE id = %s", (self._attempt_id,)
+                "UPDATE submitter.attempts SET finished_at = clock_timestamp(), lease_expires_at = NULL WHERE id = %s",
+                (self._attempt_id,),
             )
             if published:
                 self._connection.execute(
@@ -408,6 +455,38 @@ class _PostgresTurn:
                     "SET state = %s, published_attempt = %s, updated_at = clock_timestamp() WHERE id = %s",
                     (outcome.state, self._attempt_id, self._submission_id),
                 )
+
+
+def _refuse_if_needless(
+    connection: _Connection, submission_id: int, upload: str | None, message_id: str | None
+) -> None:
+    """See the port's `begin_attempt`; nobody else begins one at the same submission meanwhile."""
+    published, failures, last_failure = connection.execute(
+        """
+        SELECT count(*) FILTER (WHERE r.published), count(a.failure),
+               (array_agg(a.failure ORDER BY a.number DESC) FILTER (WHERE a.failure IS NOT NULL))[1]
+        FROM submitter.attempts AS a
+        LEFT JOIN submitter.results AS r ON r.attempt_id = a.id
+        WHERE a.submission_id = %s AND a.upload IS NOT DISTINCT FROM %s AND a.message_id = %s
+        """,
+        (submission_id, upload, message_id),
+    ).fetchone() or (0, 0, None)
+    if published:
+        raise AlreadyGraded("this message's submission was graded before")
+    taken = connection.execute(
+        """
+        SELECT worker, extract(epoch FROM lease_expires_at - clock_timestamp())::float
+        FROM submitter.attempts
+        WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s
+          AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+        LIMIT 1
+        """,
+        (submission_id, upload),
+    ).fetchone()
+    if taken is not None:
+        raise SubmissionBusy(f"{taken[0]} is grading this upload", free_in_s=max(0.0, taken[1]))
+    if failures >= MOST_FAILURES:
+        raise FailedTooOften(f"failed {failures} times, the last time with: {last_failure}")
 
 
 # -- values -------------------------------------------------------------------------------------------------------

@@ -99,6 +99,10 @@ class S3ResultStore:
                 raise
             return True
 
+    def check(self) -> None:
+        with self._errors_of("cannot reach the bucket"):
+            self._client.head_bucket(Bucket=self._bucket)
+
     def _holds(self, key: str, data: bytes) -> bool:
         try:
             current = self.get(key, max_bytes=len(data))

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_REASON_CHARS = 1_000
+TAKEN_S = 120  # for which letters that somebody looks at are hidden
+ENOUGH_EMPTY_ANSWERS = 2
 MAX_MESSAGE_BYTES = 1024 * 1024  # SQS counts the body and every attribute's name, type and value
 
 # All that SQS takes in a body or an attribute; anything else is InvalidMessageContents.
@@ -79,6 +83,15 @@ class SqsSubmissionQueue:
                     f"the RedrivePolicy of {self._queue_url} names {arn}, which is not there: make that queue"
                 ) from exc
 
+    def dead_letters(self) -> "SqsDeadLetterQueue":
+        """
+        The queue of what was moved aside.
+
+        Raises:
+            as `find_dead_letter_queue`.
+        """
+        return SqsDeadLetterQueue(self._client, self.find_dead_letter_queue())
+
     def receive(self, wait_s: int) -> Delivery | None:
         with _errors_of("cannot receive"):
             answer = self._client.receive_message(
@@ -105,9 +118,12 @@ class SqsSubmissionQueue:
         with _errors_of("cannot give back", delivery):
             self._hide_for(delivery, delay_s)
 
-    def keep(self, delivery: Delivery, for_s: int) -> None:
+    def keep(self, delivery: Delivery, for_s: int) -> bool:
+        is_ours = False
         with _errors_of("cannot keep", delivery):
             self._hide_for(delivery, for_s)
+            is_ours = True
+        return is_ours
 
     def _hide_for(self, delivery: Delivery, seconds: int) -> None:
         self._client.change_message_visibility(
@@ -133,9 +149,77 @@ class SqsSubmissionQueue:
             )
         self.delete(delivery)
 
+    def check(self) -> None:
+        with _errors_of("cannot reach the queue"):
+            self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
+
     def send(self, body: str) -> None:
         with _errors_of("cannot send"):
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in the dead-letter queue; `reason` is None if SQS itself moved it there, after too many deliveries."""
+
+    message_id: str
+    body: str
+    reason: str | None
+    sent_at: datetime
+    receipt_handle: str = field(repr=False)
+
+
+class SqsDeadLetterQueue:
+    """What was moved aside, for people to look at and to put back."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def take(self) -> Iterator[DeadLetter]:
+        """
+        All letters, each once; others do not see them until `put_down` or for TAKEN_S seconds.
+
+        Raises:
+            QueueUnavailable: SQS did not answer.
+        """
+        seen: set[str] = set()
+        empty_answers = 0
+        while empty_answers < ENOUGH_EMPTY_ANSWERS:  # one may be empty though there are messages: SQS asks some servers
+            with _errors_of("cannot read the dead-letter queue"):
+                answer = self._client.receive_message(
+                    QueueUrl=self._url,
+                    MaxNumberOfMessages=10,
+                    WaitTimeSeconds=1,
+                    VisibilityTimeout=TAKEN_S,
+                    MessageAttributeNames=["reason"],
+                    MessageSystemAttributeNames=["SentTimestamp"],
+                )
+            messages = answer.get("Messages", [])
+            empty_answers = 0 if messages else empty_answers + 1
+            for message in messages:
+                if message["MessageId"] in seen:
+                    continue
+                seen.add(message["MessageId"])
+                reason = message.get("MessageAttributes", {}).get("reason")
+                yield DeadLetter(
+                    message_id=message["MessageId"],
+                    body=message.get("Body", ""),
+                    reason=reason.get("StringValue") if reason else None,
+                    sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
+                    receipt_handle=message["ReceiptHandle"],
+                )
+
+    def put_down(self, letter: DeadLetter) -> None:
+        """Let others see it again, at once."""
+        with _errors_of("cannot give back"):
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0
+            )
+
+    def remove(self, letter: DeadLetter) -> None:
+        with _errors_of("cannot delete"):
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt_handle)
 
 
 @contextmanager

@@ -57,9 +57,9 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
     config = quiet_config(BUCKET, DATABASE)
     with (
         tempfile.TemporaryDirectory(prefix="submitter-process-") as work_dir,
-        app.open_processor(config, work_dir=Path(work_dir)) as processor,
+        app.open_processor(config, work_dir=Path(work_dir)) as (processor, lease),
     ):
-        outcome = processor.process(submission, dry_run=dry_run)
+        outcome = processor.process(submission, lease, dry_run=dry_run)
     if as_json:
         report, reason = outcome.report, outcome.reason
         document = encode_graded(submission, report) if report else encode_rejected(submission, reason or "")

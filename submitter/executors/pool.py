@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.errors import ExecutorLost, SandboxClosed, SandboxUnavailable
 from submitter.executors.link import Executor, Launcher, Room
 from submitter.executors.wire import PROBE, decode_alive
 
@@ -66,12 +66,15 @@ class FreshExecutors:
                 self._lent.add(executor)
                 return executor
         executor.close()  # the sandbox was closed while it started
-        raise SandboxUnavailable(CLOSED)
+        raise SandboxClosed(CLOSED)
 
     def give_back(self, executor: Executor, *, clean: bool) -> None:
         executor.close()
         with self._lock:
             self._lent.discard(executor)
+
+    def renew(self) -> None:
+        pass  # none waits
 
     def sweep(self) -> int:
         return self._launcher.sweep()
@@ -133,7 +136,7 @@ class ExecutorPool:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._idle or not self._starting, ALIVE_TIMEOUT_S)
             if self._closed:
-                raise SandboxUnavailable(CLOSED)
+                raise SandboxClosed(CLOSED)
             if not self._idle:
                 return None
             warm = self._idle.popleft()
@@ -169,6 +172,16 @@ class ExecutorPool:
 
     def sweep(self) -> int:
         return self._launcher.sweep()
+
+    def renew(self) -> None:
+        with self._changed:
+            idle = list(self._idle)
+            self._idle.clear()
+            for warm in self._lent.values():
+                warm.served = self._serves  # worn, when it comes back
+            self._changed.notify_all()
+        for warm in idle:
+            warm.executor.close()
 
     def close(self) -> None:
         with self._changed:
@@ -275,7 +288,7 @@ class ExecutorPool:
     def _refuse_if_closed(self, warm: _Warm) -> None:
         if self._closed:
             self.give_back(warm.executor, clean=False)
-            raise SandboxUnavailable(CLOSED)
+            raise SandboxClosed(CLOSED)
 
 
 def _ask(warm: _Warm, timeout_s: float) -> str | None:

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 import structlog
 
-from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.errors import ExecutorLost, NotBegun, SandboxClosed
 from submitter.executors.link import Executor, Room
 from submitter.executors.turns import Turns
 from submitter.executors.wire import (
@@ -71,6 +71,10 @@ class Lender(Protocol):
 
     def sweep(self) -> int:
         """Remove what dead processes of ours left on this host, sparing live neighbours'; returns how many."""
+        ...
+
+    def renew(self) -> None:
+        """End those that wait, and each that is lent when it comes back: others are started in their place."""
         ...
 
     def close(self) -> None:
@@ -144,7 +148,7 @@ class ExecutorSandbox:
                 try:
                     has_box = cases.begin(encode_request(job, self._start, len(inputs)))
                 except ExecutorLost as exc:
-                    raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
+                    raise NotBegun(f"an executor did not get ready: {exc}") from exc
                 for result in cases.results():
                     out_of_memory |= result.ending is Ending.MEMORY_LIMIT
                     yield result
@@ -175,11 +179,15 @@ class ExecutorSandbox:
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
-            raise SandboxUnavailable("the sandbox is closed: this process is ending")
+            raise SandboxClosed("the sandbox is closed: this process is ending")
 
     def sweep(self) -> int:
         """Remove executors that dead processes of ours left on this host; returns how many."""
         return self._lender.sweep()
+
+    def renew(self) -> None:
+        """Have no submission that comes from now on run in an executor that is there now."""
+        self._lender.renew()
 
     def close(self) -> None:
         self._closed.set()
@@ -295,7 +303,7 @@ class _Cases:
         limits = self._limits
         line = self._executor.read_line(max_answer_bytes(limits), WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S)
         if is_first and (reason := setup_failure(line)) is not None:
-            raise SandboxUnavailable(f"the executor cannot run cases: {reason}")
+            raise NotBegun(f"the executor cannot run cases: {reason}")
         return decode_answer(line, limits)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,18 @@ from psycopg.rows import DictRow, dict_row
 
 from submitter.adapters import postgres
 from submitter.adapters.postgres import KEPT_OUTPUT_BYTES, PostgresCaseStore
-from submitter.errors import AssignmentRefused, CasesUnavailable, ConfigError, StoreUnavailable
+from submitter.errors import (
+    AlreadyGraded,
+    AssignmentRefused,
+    CasesUnavailable,
+    ConfigError,
+    FailedTooOften,
+    LeaseLost,
+    StoreUnavailable,
+    SubmissionBusy,
+)
 from submitter.model import (
+    MOST_FAILURES,
     Assignment,
     AssignmentRef,
     AttemptStart,
@@ -250,9 +261,11 @@ def test_registering_again_changes_the_email(case_store: CaseStore, witness: Wit
 
 
 def test_attempts_have_different_ids_and_stay_in_the_history(case_store: CaseStore, witness: Witness) -> None:
-    ids = [case_store.begin_attempt(_start(upload)) for upload in ("v1", "v1", "v2", None)]
+    ids = [case_store.begin_attempt(_start(upload)) for upload in ("v1", "v2", None)]
+    case_store.end_attempt(ids[0], None)
+    ids.append(case_store.begin_attempt(_start("v1")))
     assert len(set(ids)) == 4
-    assert witness.history() == [(upload, "unfinished", False) for upload in ("v1", "v1", "v2", None)]
+    assert witness.history() == [(upload, "unfinished", False) for upload in ("v1", "v2", None, "v1")]
 
 
 def test_a_published_outcome_is_in_the_history(case_store: CaseStore, witness: Witness) -> None:
@@ -301,7 +314,7 @@ def test_a_turn_records_only_once(case_store: CaseStore, witness: Witness) -> No
 def test_a_turn_excludes_another_turn_of_the_same_submission(case_store: CaseStore) -> None:
     """A key with a leading slash means the same submission."""
     first = case_store.begin_attempt(_start())
-    second = case_store.begin_attempt(_start(key=replace(KEY, leading_slash=True)))
+    second = case_store.begin_attempt(_start("v2", key=replace(KEY, leading_slash=True)))
     is_in = threading.Event()
 
     def take_the_second_turn() -> None:
@@ -335,6 +348,114 @@ def test_turns_of_different_submissions_do_not_wait_for_each_other(case_store: C
 def test_a_turn_of_an_attempt_that_is_not_there_is_unavailable(case_store: CaseStore) -> None:
     with pytest.raises(CasesUnavailable), case_store.publish_turn(4711):
         pass
+
+
+# -- leases --------------------------------------------------------------------------------------------------------
+
+
+def test_an_upload_is_one_attempt_s_at_a_time(case_store: CaseStore, witness: Witness) -> None:
+    """On whatever host, and whether its key has a leading slash or not."""
+    case_store.begin_attempt(_start())
+    with pytest.raises(SubmissionBusy, match="host-1:42 is grading this upload") as caught:
+        case_store.begin_attempt(replace(_start(key=replace(KEY, leading_slash=True)), worker="host-2:1"))
+    assert 100 < caught.value.free_in_s <= 120
+    assert len(witness.history()) == 1, "who is refused leaves no trace"
+    case_store.begin_attempt(_start("v2"))
+    case_store.begin_attempt(_start(key=replace(KEY, subid="cd" * 16)))
+
+
+def test_an_attempt_that_ends_frees_the_upload(case_store: CaseStore) -> None:
+    _publish(case_store, case_store.begin_attempt(_start()), GRADED)
+    case_store.end_attempt(case_store.begin_attempt(_start()), None)
+    case_store.end_attempt(case_store.begin_attempt(_start()), "it broke")
+    case_store.begin_attempt(_start())
+
+
+def test_a_lease_that_ran_out_is_lost_to_who_comes_next_and_to_nobody_else(
+    case_store: CaseStore, witness: Witness
+) -> None:
+    """So a crash costs a submission no more than its lease; and a host that was only slow cannot publish any more."""
+    slow = case_store.begin_attempt(replace(_start(), lease_s=0.05))
+    time.sleep(0.1)
+    assert case_store.renew_lease(slow, 0.05), "nobody wanted it"
+    time.sleep(0.1)
+    quick = case_store.begin_attempt(_start())
+    assert not case_store.renew_lease(slow, 60)
+    with pytest.raises(LeaseLost), case_store.publish_turn(slow):
+        pytest.fail("an attempt without a lease may publish")
+    case_store.end_attempt(slow, "too late")
+    with pytest.raises(SubmissionBusy):
+        case_store.begin_attempt(_start())
+    _publish(case_store, quick, GRADED)
+    assert witness.history() == [("v1", "unfinished", False), ("v1", "graded", True)]
+
+
+def test_a_lease_is_renewed_from_now(case_store: CaseStore) -> None:
+    attempt = case_store.begin_attempt(replace(_start(), lease_s=0.3))
+    assert case_store.renew_lease(attempt, 60)
+    time.sleep(0.4)
+    with pytest.raises(SubmissionBusy):
+        case_store.begin_attempt(_start())
+
+
+def test_an_attempt_that_has_ended_has_no_lease_to_renew(case_store: CaseStore) -> None:
+    attempt = case_store.begin_attempt(_start())
+    _publish(case_store, attempt, GRADED)
+    assert not case_store.renew_lease(attempt, 60)
+    case_store.begin_attempt(_start())
+
+
+def test_a_message_whose_result_was_published_is_done_with(case_store: CaseStore) -> None:
+    """It comes again when its deletion failed; another message for the same upload asks for another attempt."""
+    first = replace(_start(), message_id="message-1")
+    _publish(case_store, case_store.begin_attempt(first), GRADED)
+    with pytest.raises(AlreadyGraded):
+        case_store.begin_attempt(first)
+    with pytest.raises(AlreadyGraded):
+        case_store.begin_attempt(replace(first, worker="host-2:1"))
+    for other in (replace(first, message_id="message-2"), replace(first, message_id=None), replace(first, upload="v2")):
+        _publish(case_store, case_store.begin_attempt(other), GRADED)
+
+
+def test_a_message_whose_result_was_not_published_is_not_done_with(case_store: CaseStore) -> None:
+    message = replace(_start(), message_id="message-1")
+    _publish(case_store, case_store.begin_attempt(message), GRADED, published=False)
+    case_store.begin_attempt(message)
+
+
+def test_a_message_that_has_failed_too_often_is_refused_with_the_last_reason(case_store: CaseStore) -> None:
+    message = replace(_start(), message_id="message-1")
+    for number in range(MOST_FAILURES):
+        case_store.end_attempt(case_store.begin_attempt(message), None)  # ours: it does not count
+        case_store.end_attempt(case_store.begin_attempt(message), f"failure {number}")
+    with pytest.raises(FailedTooOften, match=f"{MOST_FAILURES} times, the last time with: failure {MOST_FAILURES - 1}"):
+        case_store.begin_attempt(message)
+    case_store.begin_attempt(replace(message, message_id="message-2"))
+
+
+def test_of_many_who_begin_at_once_one_does(case_store: CaseStore, witness: Witness) -> None:
+    start_line = threading.Barrier(8)
+    outcomes: list[int | None] = []
+
+    def begin(number: int) -> None:
+        start_line.wait(AT_LAST_S)
+        try:
+            outcomes.append(case_store.begin_attempt(replace(_start(), worker=f"host-{number}")))
+        except SubmissionBusy:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 8
+    assert sum(outcome is not None for outcome in outcomes) == 1
+    assert len(witness.history()) == 1
+
+
+def test_a_store_that_answers_says_so(case_store: CaseStore) -> None:
+    case_store.check()
 
 
 def test_what_a_stranger_wrote_never_breaks_an_attempt(case_store: CaseStore, witness: Witness) -> None:
@@ -455,7 +576,7 @@ def test_an_assignment_that_cannot_be_stored_is_refused_and_nothing_changes(
 
 def test_a_turn_is_not_waited_for_without_end(database_url: str) -> None:
     impatient = PostgresCaseStore(database_url, pool_size=2, lock_timeout_s=0.1)
-    attempts = [impatient.begin_attempt(_start()) for _ in range(2)]
+    attempts = [impatient.begin_attempt(_start(upload)) for upload in ("v1", "v2")]
     with (
         impatient.publish_turn(attempts[0]),
         pytest.raises(CasesUnavailable, match="holds its turn"),
@@ -497,14 +618,18 @@ def test_an_error_of_record_that_is_swallowed_is_not_taken_for_success(
 ) -> None:
     """Postgres answers COMMIT of a failed transaction with a rollback and no error."""
     attempt = postgres_store.begin_attempt(_start())
-    _publish(postgres_store, attempt, GRADED)
+    sql.execute(
+        "INSERT INTO submitter.results (attempt_id, state, reason, score, max_score, execution_time_s, published) "
+        "VALUES (%s, 'rejected', 'another', 0, 0, 0, false)",
+        (attempt,),
+    )
     with (
         pytest.raises(CasesUnavailable),
         postgres_store.publish_turn(attempt) as turn,
         contextlib.suppress(CasesUnavailable),
     ):
         turn.record(REJECTED, published=True)  # refused: the attempt has its outcome already
-    assert _gradebook(sql)["state"] == "graded"
+    assert _gradebook(sql)["state"] == "grading"
 
 
 def test_nothing_stays_on_a_connection_after_its_transaction(postgres_store: PostgresCaseStore) -> None:

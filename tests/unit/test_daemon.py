@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,23 @@ from structlog.testing import capture_logs
 from submitter import daemon as daemon_module
 from submitter.adapters.memory import FakeSandbox, MemoryCaseStore, MemoryResultStore, MemorySubmissionQueue
 from submitter.daemon import LONGEST_DELAY_S, WAITS_FOR_FILES, ClientThread, Daemon, retry_delay_s
-from submitter.errors import CasesUnavailable, QueueUnavailable, SandboxUnavailable, StoreUnavailable
+from submitter.dependencies import Dependencies
+from submitter.errors import (
+    CasesUnavailable,
+    LeaseLost,
+    NotBegun,
+    QueueUnavailable,
+    SandboxUnavailable,
+    StoreUnavailable,
+)
 from submitter.grading import Grader
 from submitter.lease import LeaseKeeper
 from submitter.logs import EVENTS
 from submitter.model import (
+    MOST_FAILURES,
     Assignment,
     AssignmentRef,
+    AttemptStart,
     CaseInput,
     CaseKind,
     Ending,
@@ -37,6 +48,13 @@ from submitter.workdir import work_directory
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
 ASSIGNMENT = Assignment(ref=REF, cases=(TestCase(CaseKind.TEST, 1, "3", "9", 1.0),))
 TIMEOUT_S = 20.0  # for what should happen at once
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def key(number: int = 1) -> SubmissionKey:
@@ -95,9 +113,10 @@ class NotedQueue(MemorySubmissionQueue):
         super().give_back(delivery, delay_s)
         self.note(Call("give_back", delivery.message_id, delay_s))
 
-    def keep(self, delivery: Delivery, for_s: int) -> None:
-        super().keep(delivery, for_s)
+    def keep(self, delivery: Delivery, for_s: int) -> bool:
+        is_ours = super().keep(delivery, for_s)
         self.note(Call("keep", delivery.message_id, for_s))
+        return is_ours
 
     def move_aside(self, delivery: Delivery, reason: str) -> None:
         super().move_aside(delivery, reason)
@@ -118,22 +137,23 @@ class House:
     visibility_timeout_s: int = 1000
     queue: NotedQueue = field(default_factory=NotedQueue)
     store: MemoryResultStore = field(default_factory=MemoryResultStore)
-    cases: MemoryCaseStore = field(default_factory=MemoryCaseStore)
     answer: Callable[[Job, CaseInput], RunResult] | None = None
     on_end_runs: Callable[[], None] = lambda: None
     find_leaks: Callable[[], list[str]] = list
     exit_code: int | None = None
 
     def __post_init__(self) -> None:
+        self.cases = MemoryCaseStore(clock=lambda: self.queue.now_s)
         self.cases.save_assignment(ASSIGNMENT)
         self.sandbox = FakeSandbox(self._run_program)
         self.daemon = Daemon(
             queue=self.queue,
             processor=SubmissionProcessor(self.cases, self.store, Grader(self.sandbox, self.directory), "worker"),
+            leases=LeaseKeeper(self.queue, self.cases, self.visibility_timeout_s),
             end_runs=self._end_runs,
             find_leaks=self.find_leaks,
+            probes={StoreUnavailable: self.store.check, CasesUnavailable: self.cases.check},
             concurrency=self.concurrency,
-            visibility_timeout_s=self.visibility_timeout_s,
             poll_wait_s=20,
             grace_s=self.grace_s,
         )
@@ -411,8 +431,8 @@ def test_delay_doubles_up_to_a_bound_and_differs_between_hosts() -> None:
     assert retry_delay_s(10**9) <= 1.25 * LONGEST_DELAY_S
 
 
-def test_message_that_could_not_be_deleted_comes_again_and_is_graded_again(house: House) -> None:
-    """A result is never lost; at worst it is computed twice."""
+def test_message_that_could_not_be_deleted_comes_again_and_is_only_deleted(house: House) -> None:
+    """Its result is there; to grade it once more would be for nothing."""
     house.submit()
     house.queue.fail_next(QueueUnavailable("away"), "delete")
     house.submit(2)
@@ -422,8 +442,89 @@ def test_message_that_could_not_be_deleted_comes_again_and_is_graded_again(house
     house.queue.now_s += 1001
     house.queue.wait_for("delete", times=2)
     assert len(house.queue) == 0
-    assert [attempt.is_published for attempt in house.cases.history] == [True] * 3
+    assert [attempt.is_published for attempt in house.cases.history] == [True] * 2
     assert house.queue.of("give_back") == []  # its visibility runs out by itself; the queue is away anyway
+
+
+def test_message_whose_lease_was_lost_is_let_alone(make_house: MakeHouse) -> None:
+    """Whoever has it now publishes and deletes; two who do would be one too many."""
+    gate = Gate()
+    house = make_house(answer=gate)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.queue.now_s += 1001
+    with house.cases._lock:
+        house.cases.history[0].lease_expires_s = None  # taken over
+    [lease] = house.daemon._leases._held
+    lease.lose("somebody else has it")
+    with capture_logs() as lines:
+        gate.opened.set()
+        eventually(lambda: any(line["event"] == "submission_left" for line in lines))
+    house.queue.wait_for("delete")  # it is delivered again, and graded
+    assert [attempt.is_published for attempt in house.cases.history] == [False, True]
+    assert house.queue.of("give_back") == []
+    assert len(house.queue.of("delete")) == 1
+
+
+def test_submission_that_fails_again_and_again_is_moved_aside_with_the_reason(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_module, "retry_delay_s", lambda _: 0)
+
+    def breaks(job: Job, case_input: CaseInput) -> RunResult:
+        raise NotBegun("no room to begin in")
+
+    house.answer = breaks
+    house.submit()
+    house.start()
+    house.queue.wait_for("move_aside")
+    [letter] = house.queue.dead_letters
+    assert letter.reason == f"failed {MOST_FAILURES} times, the last time with: NotBegun: no room to begin in"
+    assert [attempt.failure is not None for attempt in house.cases.history] == [True] * MOST_FAILURES
+    assert house.results() is None, "a fault of ours is never shown as the student's"
+
+
+def test_an_outage_moves_nothing_aside(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_module, "retry_delay_s", lambda _: 0)
+    house.submit()
+    for _ in range(3 * MOST_FAILURES):
+        house.store.fail_next(StoreUnavailable("away"), "put")
+    house.start()
+    house.queue.wait_for("delete")
+    assert house.queue.dead_letters == []
+    assert [attempt.failure for attempt in house.cases.history] == [None] * (3 * MOST_FAILURES + 1)
+
+
+@pytest.mark.parametrize("away", ["bucket", "Postgres"])
+def test_nothing_is_received_while_something_is_away(house: House, monkeypatch: pytest.MonkeyPatch, away: str) -> None:
+    """Each delivery would be for nothing, and after twenty of them SQS moves a message aside."""
+    monkeypatch.setattr(daemon_module, "retry_delay_s", lambda _: 0)
+    error = StoreUnavailable("away") if away == "bucket" else CasesUnavailable("away")
+    asked = threading.Event()
+    is_back = threading.Event()
+
+    def check() -> None:
+        asked.set()
+        if not is_back.is_set():
+            raise error
+
+    monkeypatch.setattr(house.daemon, "_dependencies", Dependencies({type(error): check}))
+    house.submit()
+    house.submit(2)
+    if away == "bucket":
+        house.store.fail_next(error, "put")
+    else:
+        house.cases.fail_next(error, "load_assignment")
+    house.start()
+    assert asked.wait(TIMEOUT_S)
+    received = len(house.queue.of("receive"))
+    time.sleep(0.3)
+    assert len(house.queue.of("receive")) == received == 1
+    is_back.set()
+    house.queue.wait_for("delete", times=2)
+    assert house.results() is not None
+    assert house.results(2) is not None
 
 
 def test_message_that_could_not_be_given_back_comes_again_by_itself(house: House) -> None:
@@ -642,24 +743,31 @@ def test_message_is_kept_while_a_finishing_grader_is_waited_for(make_house: Make
 @pytest.fixture
 def keeper() -> Iterator[tuple[LeaseKeeper, NotedQueue]]:
     queue = NotedQueue()
-    keeper = LeaseKeeper(queue, 1)
+    keeper = LeaseKeeper(queue, MemoryCaseStore(), 1)
     keeper.start()
     yield keeper, queue
     keeper.stop()
 
 
+def receive_one(queue: NotedQueue, body: str) -> Delivery:
+    queue.send(body)
+    delivery = MemorySubmissionQueue.receive(queue, 1)
+    assert delivery is not None
+    return delivery
+
+
 def test_lease_that_was_released_is_renewed_no_more(keeper: tuple[LeaseKeeper, NotedQueue]) -> None:
     """A renewal after a message was given back would hide it from everyone."""
     leases, queue = keeper
-    first, second = Delivery("", "first", "1"), Delivery("", "second", "2")
-    leases.hold(first)
+    first, second = receive_one(queue, "1"), receive_one(queue, "2")
+    lease = leases.hold(first)
     leases.hold(second)
     queue.wait_for("keep", times=2)
-    leases.release(first)
-    leases.release(first)
-    before = len([call for call in queue.of("keep") if call.message_id == "first"])
+    leases.release(lease)
+    leases.release(lease)
+    before = [call.message_id for call in queue.of("keep")].count(first.message_id)
     queue.wait_for("keep", times=2 * before + 2)
-    assert [call.message_id for call in queue.of("keep")].count("first") == before
+    assert [call.message_id for call in queue.of("keep")].count(first.message_id) == before
 
 
 @pytest.mark.parametrize("error", [QueueUnavailable("away"), ZeroDivisionError("nobody foresaw this")])
@@ -667,8 +775,56 @@ def test_renewal_that_fails_is_tried_again(keeper: tuple[LeaseKeeper, NotedQueue
     """Were the keeper's thread to die, every lease in hand would lapse, and nobody would notice."""
     leases, queue = keeper
     queue.fail_next(error, "keep")
-    leases.hold(Delivery("", "first", "1"))
+    lease = leases.hold(receive_one(queue, "1"))
     queue.wait_for("keep")
+    assert not lease.is_lost()
+
+
+def test_lease_that_cannot_be_renewed_in_time_is_lost(keeper: tuple[LeaseKeeper, NotedQueue]) -> None:
+    """By then somebody else may have the message."""
+    leases, queue = keeper
+    for _ in range(9):
+        queue.fail_next(QueueUnavailable("away"), "keep")
+    lease = leases.hold(receive_one(queue, "1"))
+    eventually(lease.is_lost)
+    with pytest.raises(LeaseLost, match="could not be renewed"):
+        lease.refuse_if_lost()
+
+
+def test_lease_on_a_message_that_somebody_else_got_is_lost(keeper: tuple[LeaseKeeper, NotedQueue]) -> None:
+    leases, queue = keeper
+    lease = leases.hold(receive_one(queue, "1"))
+    queue.now_s += 1001
+    assert MemorySubmissionQueue.receive(queue, 1) is not None
+    eventually(lease.is_lost)
+
+
+def test_lease_on_an_attempt_that_was_taken_over_is_lost() -> None:
+    now_s = 0.0
+    cases = MemoryCaseStore(clock=lambda: now_s)
+    start = AttemptStart(key=key(), tokens=(), language="python", upload="v1", worker="one", receive_count=1, lease_s=1)
+    leases = LeaseKeeper(None, cases, 1)
+    lease = leases.hold()
+    lease.cover(cases.begin_attempt(start))
+    now_s = 2.0
+    cases.begin_attempt(start)
+    leases.start()
+    try:
+        eventually(lease.is_lost)
+        with pytest.raises(LeaseLost, match="taken the submission over"):
+            lease.refuse_if_lost()
+    finally:
+        leases.stop()
+
+
+def test_daemon_whose_lease_keeper_dies_ends(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would lose every message that it takes from then on, and look well."""
+    house.start()
+    house.submit()
+    house.queue.wait_for("delete")
+    house.daemon._leases._stop.set()
+    house.daemon._leases._thread.join()
+    assert house.join() == 1
 
 
 # -- stopping -----------------------------------------------------------------------------------------------------

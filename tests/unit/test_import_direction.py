@@ -20,6 +20,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "folders",
             "upload",
             "migrations",
+            "service",
+            "dependencies",
             "executors.wire",
             "executors.link",
             "executors.turns",
@@ -48,7 +50,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
-    frozenset({"commands.grading", "commands.machine", "commands.courses"}),
+    frozenset({"commands.grading", "commands.machine", "commands.courses", "commands.queues"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )

@@ -37,9 +37,9 @@ def store() -> MemoryCaseStore:
     return MemoryCaseStore(turn_wait_s=0.05, now=lambda: NOW)
 
 
-def start(*, leading_slash: bool = False) -> AttemptStart:
+def start(*, leading_slash: bool = False, upload: str = "v1") -> AttemptStart:
     key = SubmissionKey(REF, SUBID, leading_slash)
-    return AttemptStart(key=key, tokens=(), language="python", upload="v1", worker="w", receive_count=1)
+    return AttemptStart(key=key, tokens=(), language="python", upload=upload, worker="w", receive_count=1)
 
 
 def case(kind: CaseKind, ordinal: int) -> TestCase:
@@ -99,7 +99,7 @@ def test_turn_that_ends_with_an_exception_records_nothing_and_is_free_again(stor
 
 def test_second_attempt_waits_for_its_turn_in_vain_while_the_first_has_it(store: MemoryCaseStore) -> None:
     """With and without a leading slash it is one submission, whose results must not be published in a tangle."""
-    first, second = store.begin_attempt(start()), store.begin_attempt(start(leading_slash=True))
+    first, second = store.begin_attempt(start()), store.begin_attempt(start(leading_slash=True, upload="v2"))
     with store.publish_turn(first), pytest.raises(CasesUnavailable), store.publish_turn(second):
         pytest.fail("two attempts have the same turn")
 

@@ -19,6 +19,7 @@ from submitter.errors import (
     Unavailable,
 )
 from submitter.grading import Grader
+from submitter.lease import Lease
 from submitter.model import (
     LANGUAGES,
     Assignment,
@@ -34,6 +35,7 @@ from submitter.model import (
     SubmissionKey,
     TestCase,
 )
+from submitter.ports import Delivery
 from submitter.processing import SubmissionProcessor
 from submitter.workdir import work_directory
 
@@ -126,8 +128,10 @@ class World:
             self.store._write(KEY.program(".py"), program, "text/plain")
         self.store._write(KEY.metadata, data, "application/json")
 
-    def process(self, host: int = 0, key: SubmissionKey = KEY, **options: Any) -> Outcome:
-        return self.hosts[host].process(key, **options)
+    def process(
+        self, host: int = 0, key: SubmissionKey = KEY, delivery: Delivery | None = None, **options: Any
+    ) -> Outcome:
+        return self.hosts[host].process(key, Lease(delivery, 1000), **options)
 
     def hold(self, program: bytes) -> None:
         """From now on runs of this program wait for `may_end`."""
@@ -175,7 +179,7 @@ class InThread:
 
 def test_graded_submission_is_published_beside_the_program_and_recorded(world: World) -> None:
     world.upload(b"9")
-    outcome = world.process(receive_count=3)
+    outcome = world.process(delivery=Delivery("", "message-1", "handle", receive_count=3))
     assert outcome.report is not None
     assert (outcome.report.score, outcome.report.max_score) == (2.0, 5.0)
     assert world.out() == b"9\n"
@@ -468,7 +472,7 @@ def test_port_that_fails_at_any_step_leaves_nothing_wrong_and_the_next_attempt_m
         world.journal.fail_at = step
         with pytest.raises(Unavailable, match="told to"):
             world.process()
-        failed = world.journal.calls[-1]
+        failed = world.journal.calls[step - 1]
         shown = world.document() if KEY.results in world.store.objects else None
         assert world.cases.history[before:] == [] or world.cases.history[-1].outcome is None
         assert not (tmp_path / str(step) / "A").exists() or not any((tmp_path / str(step) / "A").iterdir())

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from submitter.adapters.aws import ATTEMPTS, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from submitter.config import SETTINGS, Config
+from submitter.daemon import LONGEST_QUEUE_DELAY_S
+from submitter.service import START_TIMEOUT_S
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 UNIT = SYSTEMD / "submitter.service"
@@ -137,3 +140,10 @@ def test_a_shell_reads_the_example_as_systemd_does(shell: str) -> None:
     script = f'. {SYSTEMD}/submitter.env.example; printf %s "$SUBMITTER_DATABASE_URL"'
     done = run(tool(shell), "-euc", script)
     assert done.stdout == "postgresql://submitter:password@db.example.edu:5432/submitter?sslmode=require"
+
+
+def test_the_unit_waits_for_readiness_and_the_watchdog_outlasts_every_wait_of_the_loop() -> None:
+    """The longest is one poll, each of whose tries may take its time-out."""
+    assert values_of("Type") == ["notify"]
+    assert int(values_of("TimeoutStartSec")[0]) == START_TIMEOUT_S
+    assert int(values_of("WatchdogSec")[0]) > ATTEMPTS * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) + LONGEST_QUEUE_DELAY_S
