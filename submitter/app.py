@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from submitter import crash
 from submitter.config import Config
 from submitter.errors import CasesUnavailable, ConfigError, SandboxUnavailable, StoreUnavailable
 from submitter.executors.link import Launcher
@@ -161,7 +162,9 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
     queue.find_dead_letter_queue()
     prepare_work_dir(config.work_dir)
     sandbox = open_sandbox(config)
-    swept = sweep_work_directories(config.work_dir) + sandbox.sweep()
+    swept = sweep_work_directories(config.work_dir)
+    crash.reached("P16")
+    swept += sandbox.sweep()
     if swept:
         log.warning("leftovers_swept", count=swept)
     try:

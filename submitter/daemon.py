@@ -26,6 +26,7 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
+from submitter import crash
 from submitter.dependencies import Dependencies
 from submitter.errors import (
     AlreadyGraded,
@@ -151,6 +152,7 @@ class ClientThread(threading.Thread):
 
     def _forget(self) -> None:
         self._settle(lambda: self._queue.delete(self.delivery))
+        crash.reached("P13")
 
     def _give_back(self, delay_s: int) -> None:
         self._settle(lambda: self._queue.give_back(self.delivery, delay_s))
@@ -243,6 +245,7 @@ class Daemon:
 
     def _shut_down(self, master: threading.Thread) -> None:
         """In the order in which work flows: the poll, the clients, what is left of them, and the leases last."""
+        crash.reached("P17")
         deadline = time.monotonic() + self._grace_s
         finished = self._join([master], deadline) and self._join(self._running(), deadline)
         if not finished:
@@ -341,6 +344,7 @@ class Daemon:
         return delivery
 
     def _hand_over(self, delivery: Delivery) -> None:
+        crash.reached("P1")
         lease = self._leases.hold(delivery)
         client = ClientThread(
             lease,

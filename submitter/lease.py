@@ -5,6 +5,7 @@ import time
 
 import structlog
 
+from submitter import crash
 from submitter.errors import LeaseLost, Unavailable
 from submitter.ports import CaseStore, Delivery, SubmissionQueue
 
@@ -131,6 +132,7 @@ class LeaseKeeper:
         if lease.is_lost():
             return
         try:
+            crash.reached("P18")
             if lease.delivery is not None and self._queue is not None:
                 if self._queue.keep(lease.delivery, self._timeout_s):
                     lease.note_renewal("message")

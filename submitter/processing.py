@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import structlog
 
+from submitter import crash
 from submitter.errors import NewerUpload, NotBegun, NotThereYet, SubmissionRejected, SubmitterError, Unavailable
 from submitter.grading import Grader
 from submitter.lease import Lease
@@ -89,6 +90,7 @@ class SubmissionProcessor:
                 except SubmissionRejected as exc:
                     outcome = Outcome(reason=str(exc))
             if attempt_id is not None:
+                crash.reached("P9")
                 lease.refuse_if_lost()
                 lease.uncover()
                 self._publish(key, attempt_id, watched, outcome)
@@ -105,11 +107,13 @@ class SubmissionProcessor:
             attempt.missing = key.metadata
             raise SubmissionRejected("The submission's metadata never arrived. Submit again.")
         attempt.metadata_version = stored.version
+        crash.reached("P3")
         metadata = attempt.metadata = parse_metadata(stored.data, key)
         if metadata.unknown_fields:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
 
         assignment = self._cases.load_assignment(key.ref)
+        crash.reached("P5")
         if assignment is None:
             raise SubmissionRejected(
                 f"There is no assignment {key.ref.assignment} in {key.ref.event}. "
@@ -134,6 +138,7 @@ class SubmissionProcessor:
             attempt.missing = attempt.program_key
             raise SubmissionRejected("Your program never arrived, only its description did. Submit again.")
         attempt.upload = program.version
+        crash.reached("P4")
         return assignment, program
 
     @contextlib.contextmanager
@@ -153,6 +158,7 @@ class SubmissionProcessor:
         )
         lease.cover(attempt_id)
         try:
+            crash.reached("P2")
             yield attempt_id
         except BaseException as exc:
             lease.uncover()
@@ -169,6 +175,7 @@ class SubmissionProcessor:
             if newest:
                 newest = self._write(key, outcome, seen)
             turn.record(outcome, published=newest)
+        crash.reached("P12")
         if not newest:
             raise NewerUpload("a newer upload arrived meanwhile")
 
@@ -185,7 +192,10 @@ class SubmissionProcessor:
             assert outcome.reason is not None
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
         self._results.put(key.out, out, "text/plain; charset=utf-8")
-        return self._results.replace(key.results, results, "application/json", seen)
+        crash.reached("P10")
+        is_written = self._results.replace(key.results, results, "application/json", seen)
+        crash.reached("P11")
+        return is_written
 
 
 def _own_failure(exc: BaseException) -> str | None:

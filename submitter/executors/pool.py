@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from submitter import crash
 from submitter.errors import ExecutorLost, SandboxClosed, SandboxUnavailable
 from submitter.executors.link import Executor, Launcher, Room
 from submitter.executors.wire import PROBE, decode_alive
@@ -168,6 +169,7 @@ class ExecutorPool:
                 self._idle.append(warm)
             self._changed.notify_all()
         if not keep:
+            crash.reached("P14")
             executor.close()
 
     def sweep(self) -> int:
@@ -190,6 +192,7 @@ class ExecutorPool:
             self._idle.clear()
             self._changed.notify_all()
         for warm in everyone:
+            crash.reached("P14")
             warm.executor.close()
         self._keeper.join(CLOSE_TIMEOUT_S)
 
@@ -207,13 +210,18 @@ class ExecutorPool:
                     return
                 refill = self._should_refill()
                 self._starting += refill
-            if refill:
-                self._refill()
-            self._ask_those_that_wait()
-            if time.monotonic() > next_sweep:
-                next_sweep = time.monotonic() + SWEEP_EVERY_S
-                with contextlib.suppress(SandboxUnavailable):
-                    self.sweep()
+            try:
+                if refill:
+                    self._refill()
+                self._ask_those_that_wait()
+                if time.monotonic() > next_sweep:
+                    next_sweep = time.monotonic() + SWEEP_EVERY_S
+                    with contextlib.suppress(SandboxUnavailable):
+                        self.sweep()
+            except Exception:
+                # This thread must go on: without it no executor is ever replaced, and nobody would notice.
+                log.exception("pool_keeper_failed")
+                self._not_before = time.monotonic() + LONGEST_REFILL_DELAY_S / 10
 
     def _should_refill(self) -> bool:
         return self._is_short() and time.monotonic() >= self._not_before
@@ -250,10 +258,14 @@ class ExecutorPool:
         now = time.monotonic()
         warm = _Warm(executor, started_at=now, asked_at=now, has_boxes=False)
         try:
+            crash.reached("P15")
             reason = _ask(warm, ALIVE_TIMEOUT_S)
         except ExecutorLost as exc:
             executor.close()
             raise SandboxUnavailable(f"an executor did not get ready: {exc}") from exc
+        except BaseException:
+            executor.close()
+            raise
         if reason is not None and not self._told_without_boxes:
             self._told_without_boxes = True
             log.warning("boxes_unavailable", reason=reason, instead="an executor for every case")

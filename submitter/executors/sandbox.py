@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 import structlog
 
+from submitter import crash
 from submitter.errors import ExecutorLost, NotBegun, SandboxClosed
 from submitter.executors.link import Executor, Room
 from submitter.executors.turns import Turns
@@ -140,6 +141,7 @@ class ExecutorSandbox:
     ) -> Generator[RunResult, None, None]:
         """Results of the first of the inputs, or of all; where there are no boxes, an executor serves one case."""
         executor = self._lend(job)
+        crash.reached("P6")
         clean = False
         try:
             out_of_memory = False
@@ -149,7 +151,9 @@ class ExecutorSandbox:
                     has_box = cases.begin(encode_request(job, self._start, len(inputs)))
                 except ExecutorLost as exc:
                     raise NotBegun(f"an executor did not get ready: {exc}") from exc
+                crash.reached("P7")
                 for result in cases.results():
+                    crash.reached("P8")
                     out_of_memory |= result.ending is Ending.MEMORY_LIMIT
                     yield result
                 clean = has_box and not out_of_memory and cases.are_put_away()

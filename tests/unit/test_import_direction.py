@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"", "errors", "model"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"", "errors", "model", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir"}),
     frozenset(
         {
