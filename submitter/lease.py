@@ -64,13 +64,17 @@ class Lease:
                 self.lose(f"the lease of the {what} could not be renewed for {self.timeout_s} s")
         return self._lost is not None
 
+    @property
+    def why_lost(self) -> str:
+        return self._lost or ""
+
     def refuse_if_lost(self) -> None:
         """
         Raises:
             LeaseLost: nothing more may be published, deleted or given back.
         """
         if self.is_lost():
-            raise LeaseLost(self._lost or "")
+            raise LeaseLost(self.why_lost)
 
 
 class LeaseKeeper:
@@ -129,8 +133,13 @@ class LeaseKeeper:
         with self._lock:
             if lease not in self._held:
                 return  # released meanwhile
+        if not lease.is_lost():
+            self._renew_both(lease)
         if lease.is_lost():
-            return
+            self.release(lease)
+            log.warning("lease_lost", message_id=lease.message_id, reason=lease.why_lost)
+
+    def _renew_both(self, lease: Lease) -> None:
         try:
             crash.reached("P18")
             if lease.delivery is not None and self._queue is not None:
@@ -148,5 +157,3 @@ class LeaseKeeper:
         except Exception:
             # This thread must go on: were it to die, every lease in hand would lapse, and nobody would notice.
             log.exception("lease_not_renewed", message_id=lease.message_id, error="unexpected error")
-        if lease.is_lost():
-            log.warning("lease_lost", message_id=lease.message_id)

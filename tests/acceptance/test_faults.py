@@ -1,0 +1,170 @@
+"""The daemon while something that it needs fails: nothing is lost, nobody is charged, and it goes on by itself."""
+
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from submitter.upload import Submitted, upload
+from tests.acceptance.conftest import LAB5, RealDaemon, World
+from tests.gateway import Action, HttpGateway, TcpGateway
+
+SQUARE = b"import sys\nprint(int(sys.argv[1]) ** 2)\n"
+SLOW_SQUARE = b"import sys, time\ntime.sleep(0.3)\nprint(int(sys.argv[1]) ** 2)\n"
+
+StartDaemon = Callable[[], RealDaemon]
+
+
+@pytest.fixture
+def sandbox_name() -> str:
+    return "bubblewrap"  # what fails here is elsewhere
+
+
+@pytest.fixture
+def aws_gateway(world: World) -> Iterator[HttpGateway]:
+    """Before S3 and SQS, for daemons that are started after it; the test itself goes straight."""
+    world.environment = dict(world.environment)
+    with HttpGateway(world.environment["AWS_ENDPOINT_URL"]) as gateway:
+        world.environment["AWS_ENDPOINT_URL"] = gateway.endpoint_url
+        yield gateway
+
+
+@pytest.fixture
+def postgres_gateway(world: World) -> Iterator[TcpGateway]:
+    told = conninfo_to_dict(world.config.database_url)
+
+    def connect() -> socket.socket:
+        host, port = str(told["host"]), told.get("port") or 5432
+        if not host.startswith("/"):
+            return socket.create_connection((host, int(port)))
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(f"{host}/.s.PGSQL.{port}")
+        return sock
+
+    world.environment = dict(world.environment)
+    with TcpGateway(connect) as gateway:
+        world.environment["SUBMITTER_DATABASE_URL"] = make_conninfo(
+            world.config.database_url, host="127.0.0.1", port=str(gateway.port), tcp_user_timeout=2000
+        )
+        yield gateway
+
+
+def hand_in(world: World, program: bytes = SQUARE) -> Submitted:
+    return upload(world.store, LAB5, [secrets.token_hex(16)], program)
+
+
+def assert_graded_once_and_nothing_left(world: World, *submitted: Submitted) -> None:
+    for one in submitted:
+        assert world.results(one)["score"] == 20.0
+    world.wait_for(lambda: sum(world.queue_depths().values()) == 0, "empty queue")
+    for one in submitted:
+        rows = world.query("SELECT count(*) FROM submitter.history WHERE subid = %s AND published", one.key.subid)
+        assert rows == [(1,)]
+        failures = world.query("SELECT failure FROM submitter.history WHERE subid = %s", one.key.subid)
+        assert {failure for (failure,) in failures} == {None}, "what is away is nobody's own doing"
+    assert world.dead_letters() == []
+    assert list(world.work_dir.iterdir()) == []
+
+
+def test_a_bucket_that_is_away_stops_the_receiving_until_it_is_back(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon()
+    for operation in ("GetObject", "PutObject", "HeadObject", "HeadBucket"):
+        aws_gateway.add(operation, "error", times=10_000, status=503, code="SlowDown")
+    submitted = [hand_in(world) for _ in range(4)]
+    daemon.wait_for("dependency_away", what="the bucket")
+    daemon.wait_for("submission_failed")
+    world.wait_for(lambda: world.queue_depths()["waiting"] > 0, "message that was given back")
+    received = aws_gateway.count("ReceiveMessage")
+    time.sleep(3)
+    assert aws_gateway.count("ReceiveMessage") - received <= 2, "those that were under way"
+    aws_gateway.clear()
+    daemon.wait_for("dependency_back", what="the bucket")
+    assert_graded_once_and_nothing_left(world, *submitted)
+
+
+@pytest.mark.parametrize("how", ["refuse", "cut", "freeze"])
+def test_a_postgres_that_goes_away_in_the_middle_costs_nothing(
+    world: World, postgres_gateway: TcpGateway, start_daemon: StartDaemon, how: str
+) -> None:
+    daemon = start_daemon()
+    submitted = [hand_in(world, SLOW_SQUARE) for _ in range(3)]
+    daemon.wait_for("submission_received")
+    time.sleep(1)
+    if how == "cut":
+        for _ in range(5):
+            postgres_gateway.cut()
+            time.sleep(1)
+    else:
+        with postgres_gateway.being("refuse" if how == "refuse" else "freeze"):
+            if how == "refuse":
+                postgres_gateway.cut()
+            time.sleep(8)
+    assert_graded_once_and_nothing_left(world, *submitted)
+    assert daemon.process.poll() is None
+
+
+def test_a_lease_that_cannot_be_renewed_is_noticed_and_another_daemon_takes_over(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    """The message comes to the second daemon while the first still works; one result is published."""
+    cut_off = start_daemon()
+    aws_gateway.add("ChangeMessageVisibility", "drop request", times=10_000)
+    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.9)\nprint(int(sys.argv[1]) ** 2)\n")
+    cut_off.wait_for("submission_received", submission_id=submitted.key.subid)
+    aws_gateway.add("ReceiveMessage", "error", times=10_000)
+    world.environment["AWS_ENDPOINT_URL"] = f"http://{aws_gateway.upstream.netloc}"
+    second = start_daemon()
+    cut_off.wait_for("submission_left", submission_id=submitted.key.subid)
+    second.wait_for("submission_graded", submission_id=submitted.key.subid)
+    assert not [line for line in cut_off.lines if line["event"] == "submission_graded"]
+    aws_gateway.clear()
+    assert_graded_once_and_nothing_left(world, submitted)
+
+
+def test_a_reply_that_reaches_two_daemons_is_graded_once(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    daemons = [start_daemon(), start_daemon()]
+    aws_gateway.add("ReceiveMessage", "repeat reply", times=2)
+    submitted = hand_in(world, SLOW_SQUARE)
+    assert_graded_once_and_nothing_left(world, submitted)
+    told = {"event": "submission_graded", "submission_id": submitted.key.subid}
+    graded = [line for daemon in daemons for line in daemon.lines if told.items() <= line.items()]
+    assert len(graded) == 1
+
+
+def test_a_hangup_renews_the_executors_and_loses_nothing(world: World, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    submitted = hand_in(world, SLOW_SQUARE)
+    daemon.wait_for("submission_received")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("executors_renewed")
+    assert_graded_once_and_nothing_left(world, submitted)
+    after = hand_in(world)
+    assert_graded_once_and_nothing_left(world, after)
+
+
+def test_slow_services_slow_it_down_and_no_more(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    start_daemon()
+    aws_gateway.add("*", "delay", times=40, seconds=0.7)
+    assert_graded_once_and_nothing_left(world, *[hand_in(world) for _ in range(2)])
+
+
+def test_a_queue_that_fails_in_every_other_call_loses_nothing(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon()
+    actions: tuple[Action, ...] = ("drop reply", "drop request", "error", "reset")
+    for number in range(36):
+        operation = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")[number % 3]
+        aws_gateway.add(operation, actions[number % 4], after=1)
+    assert_graded_once_and_nothing_left(world, *[hand_in(world) for _ in range(6)])
+    assert daemon.process.poll() is None
