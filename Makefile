@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help demo test test-all test-vm check bench image clean
+.PHONY: help demo test test-all test-vm soak check bench image clean
 
 help:
 	@echo "make demo      everything on this machine: grades sample programs, prints a table"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-all  the long forms too"
 	@echo "make test-vm   the executor in a virtual machine with systemd, cgroup v2 and AppArmor; as root, ten minutes"
 	@echo "make check     style, types and import direction, in seconds"
+	@echo "make soak      three daemons while things break, some minutes; nothing may be lost"
 	@echo "make bench     what it costs, against others that are on PATH: half an hour, on an idle machine"
 	@echo "make clean     remove what the others made here"
 
@@ -34,6 +35,11 @@ test-all: check image
 # Part of test-all too, where it is skipped if no machine can be built.
 test-vm: image
 	@SUBMITTER_REQUIRE_VM=1 $(BIN)/pytest tests/vm
+
+# Three daemons, and something breaks every two seconds: some minutes. SOAK="--submissions 3000 --every 3" is the long form.
+SOAK ?= --submissions 1000 --every 2
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 bench: image
 	@$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -48,10 +49,10 @@ class Lease:
         self._attempt_id = None
         self._renewed_s.pop("attempt", None)
 
-    def note_renewal(self, of_what: str) -> None:
-        """`of_what`: "message" or "attempt", if it is still covered."""
+    def note_renewal(self, of_what: str, asked_s: float) -> None:
+        """`of_what`: "message" or "attempt", if it is still covered; `asked_s`: when it was asked for."""
         if of_what in self._renewed_s:
-            self._renewed_s[of_what] = time.monotonic()
+            self._renewed_s[of_what] = asked_s
 
     def lose(self, reason: str) -> None:
         """Whoever works under it stops at the next step. The first reason stays."""
@@ -124,36 +125,45 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         while not self._stop.wait(self._timeout_s / 3):
-            with self._lock:
-                held = list(self._held)
-            for lease in held:
-                self._renew(lease)
+            # All messages first: a Postgres that keeps each call waiting must not cost them their visibility.
+            for renew in (self._renew_message, self._renew_attempt):
+                for lease in self._all_held():
+                    self._try(renew, lease)
 
-    def _renew(self, lease: Lease) -> None:
+    def _all_held(self) -> list[Lease]:
         with self._lock:
-            if lease not in self._held:
-                return  # released meanwhile
-        if not lease.is_lost():
-            self._renew_both(lease)
-        if lease.is_lost():
-            self.release(lease)
-            log.warning("lease_lost", message_id=lease.message_id, reason=lease.why_lost)
+            return list(self._held)
 
-    def _renew_both(self, lease: Lease) -> None:
+    def _try(self, renew: Callable[[Lease], None], lease: Lease) -> None:
+        if lease not in self._all_held():
+            return  # released meanwhile
         try:
-            crash.reached("P18")
-            if lease.delivery is not None and self._queue is not None:
-                if self._queue.keep(lease.delivery, self._timeout_s):
-                    lease.note_renewal("message")
-                else:
-                    lease.lose("the message was delivered to somebody else, or is gone")
-            if (attempt_id := lease.attempt_id) is not None:
-                if self._cases.renew_lease(attempt_id, self._timeout_s):
-                    lease.note_renewal("attempt")
-                elif lease.attempt_id == attempt_id:
-                    lease.lose("somebody else has taken the submission over")
+            if not lease.is_lost():
+                renew(lease)
         except Unavailable as exc:
             log.warning("lease_not_renewed", message_id=lease.message_id, error=str(exc))
         except Exception:
             # This thread must go on: were it to die, every lease in hand would lapse, and nobody would notice.
             log.exception("lease_not_renewed", message_id=lease.message_id, error="unexpected error")
+        if lease.is_lost():
+            self.release(lease)
+            log.warning("lease_lost", message_id=lease.message_id, reason=lease.why_lost)
+
+    def _renew_message(self, lease: Lease) -> None:
+        if lease.delivery is None or self._queue is None:
+            return
+        crash.reached("P18")
+        asked_s = time.monotonic()
+        if self._queue.keep(lease.delivery, self._timeout_s):
+            lease.note_renewal("message", asked_s)
+        else:
+            lease.lose("the message was delivered to somebody else, or is gone")
+
+    def _renew_attempt(self, lease: Lease) -> None:
+        if (attempt_id := lease.attempt_id) is None:
+            return
+        asked_s = time.monotonic()
+        if self._cases.renew_lease(attempt_id, self._timeout_s):
+            lease.note_renewal("attempt", asked_s)
+        elif lease.attempt_id == attempt_id:
+            lease.lose("somebody else has taken the submission over")

@@ -85,8 +85,13 @@ class HttpGateway:
         class Handler(_Handler):
             owner = gateway
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                pass  # a client that broke off
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "HttpGateway":
@@ -270,6 +275,9 @@ class TcpGateway:
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
             allow_reuse_address = True
+
+            def handle_error(self, *_: object) -> None:
+                pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]

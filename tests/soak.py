@@ -1,0 +1,349 @@
+"""
+Several daemons on one queue, many submissions, and something breaks every few seconds: nothing may be lost.
+
+    python -m tests.soak --submissions 3000 --every 3 --daemons 3
+
+First every kind of program is graded once in peace. Then submissions come in
+small steps while faults come in turn: kill -9 and SIGTERM of a daemon, which is
+started again, connections to Postgres cut or refused, and calls of S3 and SQS
+that are dropped, delayed, answered with errors or cut short. When all is in,
+the faults stop, and each submission must have exactly the verdicts that its
+program had in peace; nothing may be left anywhere. Ends with 1 if that is not
+so, or if a kind of fault came less often than was asked for.
+"""
+
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from submitter import app
+from submitter.adapters.aws import make_client
+from submitter.commands.options import print_json
+from submitter.config import Config
+from submitter.model import AssignmentRef
+from submitter.resources import resource
+from submitter.stack import Stack
+from submitter.tables import print_table
+from submitter.upload import Submitted, upload
+from tests.gateway import Action, HttpGateway, TcpGateway
+
+REF = AssignmentRef("soak", "soak", "square")
+WAITING_AT_MOST = 24  # on the queue: moto looks through all of it for each message
+PEACE_TIMEOUT_S = 120.0
+VISIBILITY_S = 6
+
+HONEST: dict[str, bytes] = {
+    "right": b"import sys\nprint(int(sys.argv[1]) ** 2)\n",
+    "slower": b"import sys, time\ntime.sleep(0.1)\nprint(int(sys.argv[1]) ** 2)\n",
+    "wrong": b"import sys\nprint(int(sys.argv[1]) * 3)\n",
+    "partly": b"import sys\nn = int(sys.argv[1])\nprint(n * n if n < 3 else 0)\n",
+    "failing": b"import sys\nprint(1 // (int(sys.argv[1]) - 2))\n",
+    "unreadable": b"print((\n",
+}
+HOSTILE: dict[str, bytes] = {
+    "forks": b"import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n",
+    "floods": b"while True:\n    print('9' * 4096)\n",
+    "hoards": b"x = []\nwhile True:\n    x.append(bytearray(1 << 22))\n",
+    "kills": b"import os\nos.kill(-1, 9)\nprint(4)\n",
+    "spins": b"while True:\n    pass\n",
+}
+HOSTILE_SHARE = 0.03
+
+RULES: list[tuple[str, Action, dict[str, Any]]] = [
+    ("ReceiveMessage", "drop reply", {}),
+    ("DeleteMessage", "drop reply", {}),
+    ("DeleteMessage", "drop request", {}),
+    ("ChangeMessageVisibility", "error", {"status": 500}),
+    ("SendMessage", "drop reply", {}),
+    ("GetObject", "truncate", {}),
+    ("GetObject", "error", {"status": 503, "code": "SlowDown"}),
+    ("PutObject", "drop reply", {}),
+    ("PutObject", "reset", {}),
+    ("HeadObject", "error", {"status": 500}),
+    ("*", "delay", {"seconds": 0.5}),
+]
+
+
+@dataclass
+class Sent:
+    """A submission, what it is, and when it was handed in."""
+
+    submitted: Submitted
+    what: str
+    at: float = field(default_factory=time.monotonic)
+
+
+class Soak:
+    """The services, the daemons, and what is broken when."""
+
+    def __init__(self, stack: Stack, directory: Path, sandbox: str, started: ExitStack) -> None:
+        self.direct = {**os.environ, **stack.environment}
+        self.config = Config.from_env(self.direct)
+        self.store = app.open_results(self.config, self.direct)
+        self.sqs = make_client("sqs", self.direct)
+        self.work_dir = directory / "work"
+        self.aws = started.enter_context(HttpGateway(self.direct["AWS_ENDPOINT_URL"]))
+        told = conninfo_to_dict(self.config.database_url)
+        self.postgres = started.enter_context(TcpGateway(lambda: _connect(told)))
+        self.environment = {
+            **self.direct,
+            "AWS_ENDPOINT_URL": self.aws.endpoint_url,
+            "SUBMITTER_DATABASE_URL": make_conninfo(
+                self.config.database_url, host="127.0.0.1", port=str(self.postgres.port), tcp_user_timeout=3000
+            ),
+            "SUBMITTER_WORK_DIR": str(self.work_dir),
+            "SUBMITTER_SANDBOX": sandbox,
+            "SUBMITTER_VISIBILITY_TIMEOUT": str(VISIBILITY_S),
+            "SUBMITTER_POLL_WAIT": "2",
+            "SUBMITTER_CONCURRENCY": "1",
+            "SUBMITTER_LOG_FORMAT": "json",
+        }
+        self.log = open(directory / "daemons.log", "ab")  # noqa: SIM115 - as long as this object
+        self.daemons: list[subprocess.Popen[bytes]] = []
+        self.faults: Counter[str] = Counter()
+        self.fault_times: list[float] = []
+        self.random = random.Random(0)
+        self.ending = threading.Event()
+
+    # -- daemons ----------------------------------------------------------------------------------------------
+
+    def start_daemon(self) -> None:
+        command = [sys.executable, "-m", "submitter", "daemon"]
+        self.daemons.append(subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stderr=self.log))
+
+    def replace_dead(self) -> None:
+        for daemon in [daemon for daemon in self.daemons if daemon.poll() is not None]:
+            self.daemons.remove(daemon)
+            self.start_daemon()
+
+    def stop_daemons(self) -> list[int]:
+        """Exit codes."""
+        for daemon in self.daemons:
+            daemon.send_signal(signal.SIGTERM)
+        return [daemon.wait(150) for daemon in self.daemons]
+
+    def kill_daemons(self) -> None:
+        """Those that still run, if something went wrong here."""
+        for daemon in self.daemons:
+            if daemon.poll() is None:
+                daemon.kill()
+                daemon.wait()
+
+    # -- faults -----------------------------------------------------------------------------------------------
+
+    def break_things(self, every_s: float) -> None:
+        """One fault after the other, until the end."""
+        kinds: dict[str, Callable[[], None]] = {
+            "kill -9": lambda: self._signal(signal.SIGKILL),
+            "SIGTERM": lambda: self._signal(signal.SIGTERM),
+            "Postgres cut": self.postgres.cut,
+            "Postgres away": self._postgres_away,
+            "S3 or SQS": self._aws_fault,
+        }
+        while True:
+            for kind, fault in kinds.items():
+                if self.ending.wait(every_s * self.random.uniform(0.5, 1.5)):
+                    return
+                self.replace_dead()
+                fault()
+                self.faults[kind] += 1
+                self.fault_times.append(time.monotonic())
+
+    def _signal(self, signum: int) -> None:
+        self.random.choice(self.daemons).send_signal(signum)
+
+    def _postgres_away(self) -> None:
+        with self.postgres.being("refuse"):
+            self.postgres.cut()
+            self.ending.wait(2)
+
+    def _aws_fault(self) -> None:
+        operation, action, details = self.random.choice(RULES)
+        self.aws.add(operation, action, times=3, **details)
+
+    # -- submissions ------------------------------------------------------------------------------------------
+
+    def hand_in(self, what: str) -> Sent:
+        program = (HONEST | HOSTILE)[what]
+        return Sent(upload(self.store, REF, [secrets.token_hex(16)], program), what)
+
+    def published(self) -> dict[str, list[Any]]:
+        """By subid: the verdicts of each published result."""
+        with psycopg.connect(self.config.database_url) as connection:
+            rows = connection.execute(
+                """
+                SELECT h.subid, h.attempt_id, array_agg(c.verdict ORDER BY c.kind, c.ordinal)
+                FROM submitter.history AS h
+                LEFT JOIN submitter.case_results AS c ON c.attempt_id = h.attempt_id
+                WHERE h.published AND h.admin = %s GROUP BY h.subid, h.attempt_id
+                """,
+                (REF.admin,),
+            ).fetchall()
+        found: dict[str, list[Any]] = {}
+        for subid, _, verdicts in rows:
+            found.setdefault(subid, []).append(verdicts)
+        return found
+
+    def depth(self, url: str) -> int:
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+
+    def wait_until_all_are_graded(self, sent: list[Sent], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        wanted = {one.submitted.key.subid for one in sent}
+        while time.monotonic() < deadline:
+            self.replace_dead()
+            if wanted <= self.published().keys() and self.depth(self.config.queue_url) == 0:
+                return
+            time.sleep(0.5)
+
+
+def _connect(told: dict[str, Any]) -> socket.socket:
+    host, port = str(told["host"]), told.get("port") or 5432
+    if not host.startswith("/"):
+        return socket.create_connection((host, int(port)))
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(f"{host}/.s.PGSQL.{port}")
+    return sock
+
+
+def seed(database_url: str) -> None:
+    """The assignment: squares, three cases for the student and one that counts alone."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        name = (REF.admin, REF.event, REF.assignment)
+        connection.execute("SELECT submitter.add_assignment(%s, %s, %s, cpu_time_s => 1, wall_time_s => 4)", name)
+        for kind, inputs in (("test", ["1", "2", "3"]), ("grade", ["12"])):
+            outputs = [str(int(text) ** 2) for text in inputs]
+            connection.execute("SELECT submitter.replace_cases(%s, %s, %s, %s, %s, %s)", (*name, kind, inputs, outputs))
+
+
+def recovery_times(soak: Soak, graded_at: list[float]) -> list[float]:
+    """From each fault to the next result that was published after it, in seconds."""
+    times = []
+    for fault in soak.fault_times:
+        later = [at - fault for at in graded_at if at > fault]
+        if later:
+            times.append(min(later))
+    return sorted(times)
+
+
+def compare(sent: list[tuple[str, str]], published: dict[str, list[Any]], in_peace: dict[str, Any]) -> dict[str, int]:
+    """What became of subids and what they are, against the verdicts that each had in peace."""
+    results = [(what, published.get(subid, [])) for subid, what in sent]
+    return {
+        "lost": sum(not found for _, found in results),
+        "double": sum(len(found) > 1 for _, found in results),
+        "wrong": sum(any(verdicts != in_peace[what] for verdicts in found) for what, found in results),
+    }
+
+
+def run(submissions: int, every_s: float, daemons: int, sandbox: str, least: int) -> dict[str, Any]:
+    """The figures of one soak, as they are printed."""
+    with ExitStack() as started:
+        directory = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="submitter-soak-")))
+        stack = started.enter_context(Stack(resource("sql")))
+        seed(stack.environment["SUBMITTER_DATABASE_URL"])
+        soak = Soak(stack, directory, sandbox, started)
+        for _ in range(daemons):
+            soak.start_daemon()
+        started.callback(soak.kill_daemons)
+
+        calm = [soak.hand_in(what) for what in HONEST | HOSTILE]
+        soak.wait_until_all_are_graded(calm, PEACE_TIMEOUT_S)
+        published = soak.published()
+        in_peace = {one.what: published[one.submitted.key.subid][0] for one in calm}
+
+        begun = time.monotonic()
+        breaker = threading.Thread(target=soak.break_things, args=(every_s,), daemon=True)
+        breaker.start()
+        sent: list[Sent] = []
+        graded_at: list[float] = []
+        seen = len(published)
+        with click.progressbar(length=submissions, label="soaking", file=sys.stderr) as bar:
+            while len(sent) < submissions or not breaker_is_done(soak, least):
+                if soak.depth(soak.config.queue_url) < WAITING_AT_MOST and len(sent) < submissions:
+                    hostile = soak.random.random() < HOSTILE_SHARE
+                    sent.append(soak.hand_in(soak.random.choice(list(HOSTILE if hostile else HONEST))))
+                    bar.update(1)
+                    if len(sent) % 5:
+                        continue
+                else:
+                    time.sleep(0.2)
+                if (now_there := len(soak.published())) > seen:
+                    seen = now_there
+                    graded_at.append(time.monotonic())
+        soak.ending.set()
+        breaker.join()
+        soak.aws.clear()
+        soak.postgres.set("pass")
+        soak.wait_until_all_are_graded(sent, PEACE_TIMEOUT_S)
+        took_s = time.monotonic() - begun
+
+        published = soak.published()
+        stuck = soak.depth(soak.config.queue_url)
+        aside = soak.depth(f"{soak.config.queue_url}-dlq")
+        codes = soak.stop_daemons()
+        leaked = [path.name for path in soak.work_dir.iterdir()] if soak.work_dir.exists() else []
+        recovered = recovery_times(soak, graded_at)
+        return {
+            "submissions": len(sent),
+            "faults": dict(soak.faults),
+            **compare([(one.submitted.key.subid, one.what) for one in sent], published, in_peace),
+            "stuck": stuck,
+            "aside": aside,
+            "leaked": len(leaked),
+            "unclean ends": sum(code != 0 for code in codes),
+            "recovery_median_s": round(recovered[len(recovered) // 2], 1) if recovered else None,
+            "recovery_most_s": round(recovered[-1], 1) if recovered else None,
+            "took_s": round(took_s),
+        }
+
+
+def breaker_is_done(soak: Soak, least: int) -> bool:
+    """Whether every kind of fault came often enough."""
+    return len(soak.faults) == 5 and min(soak.faults.values()) >= least
+
+
+@click.command()
+@click.option("--submissions", default=3000, show_default=True)
+@click.option("--every", "every_s", default=3.0, show_default=True, help="Seconds from one fault to the next.")
+@click.option("--daemons", default=3, show_default=True)
+@click.option("--sandbox", type=click.Choice(["bubblewrap", "docker"]), default="bubblewrap", show_default=True)
+@click.option("--least", default=3, show_default=True, help="So often each kind of fault must have come.")
+@click.option("--json", "as_json", is_flag=True)
+def main(submissions: int, every_s: float, daemons: int, sandbox: str, least: int, as_json: bool) -> None:
+    """Break everything, again and again, and see that nothing is lost."""
+    figures = run(submissions, every_s, daemons, sandbox, least)
+    if as_json:
+        print_json(figures)
+    else:
+        faults = figures.pop("faults")
+        rows = [(name, "-" if value is None else str(value)) for name, value in figures.items()]
+        print_table("", ["", "count."], rows + [(f"fault: {kind}", str(count)) for kind, count in faults.items()])
+        figures["faults"] = faults
+    bad = [name for name in ("lost", "double", "wrong", "stuck", "aside", "leaked", "unclean ends") if figures[name]]
+    if bad:
+        raise click.ClickException(f"not zero: {', '.join(bad)}")
+    if min(figures["faults"].values()) < least:
+        raise click.ClickException("some kind of fault came too seldom")
+
+
+if __name__ == "__main__":
+    main()
