@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from benchmarks import processes
+from benchmarks.cost import rows as cost_rows
 from benchmarks.endurance import Stretch, endure
 from benchmarks.layers import WHOLE, measure_layers
 from benchmarks.levels import ISOLATIONS, SANDBOXES, WARM, GradedLevel, Level, level_name
@@ -53,6 +54,7 @@ class Plan:
     cold_rounds: int = 7
     numpy_rounds: int = 7
     layer_rounds: int = 31
+    cost_rounds: int = 41
     submissions: int = 1000
     stretches: int = 10
     say: Callable[[str], None] = lambda _: None
@@ -69,6 +71,7 @@ def quick_plan(say: Callable[[str], None]) -> Plan:
         cold_rounds=2,
         numpy_rounds=2,
         layer_rounds=5,
+        cost_rounds=7,
         submissions=50,
         stretches=5,
         say=say,
@@ -384,6 +387,23 @@ def layers(plan: Plan) -> Table:
     return Table("layers", "What each wall costs", columns, rows, notes)
 
 
+def cost(plan: Plan) -> Table:
+    """What a submission costs beside its run."""
+    columns = [
+        "level",
+        "message to result ms.",
+        "the run ms.",
+        "the calls ms.",
+        "beside the run, over the calls.",
+        "failed",
+    ]
+    notes = [
+        "From a message that waits to its deletion, on the embedded S3, SQS and Postgres; the run is the Grader's.",
+        "The calls, made bare: a receive, two GETs, two PUTs, three transactions, a delete.",
+    ]
+    return Table("cost", "What a submission costs beside its run", columns, list(cost_rows(plan.cost_rounds)), notes)
+
+
 # -- together ------------------------------------------------------------------------------------------------------
 
 CHAPTERS: Mapping[str, Callable[[Plan], Table]] = {
@@ -396,6 +416,7 @@ CHAPTERS: Mapping[str, Callable[[Plan], Table]] = {
     "memory": memory,
     "endurance": endurance,
     "layers": layers,
+    "cost": cost,
 }
 
 # Of what is held after the last stretch, over the first.
@@ -423,6 +444,9 @@ def goals(tables: Mapping[str, Table]) -> Table:
             rows.append(_at_most(f"{name}: ms for a further case", 1.5, found[0]["further case ms"]))
         if found := _rows_of(tables, "memory", name):
             rows.append(_at_most(f"{name}: MB of an idle executor", 12, found[0]["after a submission MB"]))
+        if found := _rows_of(tables, "cost", name):
+            ratio = found[0]["beside the run, over the calls"]
+            rows.append(_at_most(f"{name}: beside the run, over the bare calls", 1.5, ratio))
         if found := _rows_of(tables, "endurance", name):
             for column, most in FLAT:
                 rows.append(_at_most(f"{name}: {column}, last stretch over first", most, _growth(found, column)))

@@ -15,7 +15,7 @@ import structlog
 
 from submitter import crash
 from submitter.config import Config
-from submitter.errors import CasesUnavailable, ConfigError, SandboxUnavailable, StoreUnavailable
+from submitter.errors import CasesUnavailable, ConfigError, HostShort, SandboxUnavailable, StoreUnavailable
 from submitter.executors.link import Launcher
 from submitter.executors.pool import SERVES_BOX, ExecutorPool, FreshExecutors
 from submitter.executors.sandbox import ExecutorSandbox
@@ -23,7 +23,7 @@ from submitter.grading import Grader
 from submitter.lease import Lease, LeaseKeeper
 from submitter.ports import CaseStore, ResultStore
 from submitter.processing import SubmissionProcessor
-from submitter.workdir import sweep_work_directories
+from submitter.workdir import check_room, sweep_work_directories
 
 if TYPE_CHECKING:
     from submitter.adapters.sqs import SqsSubmissionQueue
@@ -182,6 +182,7 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
                     StoreUnavailable: results.check,
                     CasesUnavailable: cases.check,
                     SandboxUnavailable: lambda: check_sandbox(sandbox),
+                    HostShort: lambda: check_room(config.work_dir),
                 },
                 concurrency=config.concurrency,
                 poll_wait_s=config.poll_wait_s,

@@ -326,7 +326,8 @@ class Daemon:
         return f"grading {len(self._running())} of at most {self._concurrency} submissions at once"
 
     def _wait_until_all_is_there(self) -> None:
-        """Nothing is received while something that every submission needs is away."""
+        """Nothing is received while something that every submission needs is away, or nearly."""
+        self._dependencies.look()
         tries = 0
         while self._dependencies.away() and not self._stopping.is_set() and not self._dependencies.ask():
             tries += 1

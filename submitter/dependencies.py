@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from submitter.errors import CasesUnavailable, SandboxUnavailable, StoreUnavailable, Unavailable
+from submitter.errors import CasesUnavailable, HostShort, SandboxUnavailable, StoreUnavailable, Unavailable
 
 NAMES: Mapping[type[Unavailable], str] = {
     StoreUnavailable: "the bucket",
     CasesUnavailable: "Postgres",
     SandboxUnavailable: "the sandbox",
+    HostShort: "room on this host",
 }
 
 log = structlog.get_logger()
@@ -43,6 +44,14 @@ class Dependencies:
                     self._away.setdefault(kind, time.monotonic())
                 if not is_known:
                     log.warning("dependency_away", what=NAMES[kind], reason=str(error))
+
+    def look(self) -> None:
+        """Ask what costs nothing to be asked before each message: whether there is room."""
+        if HostShort in self._probes:
+            try:
+                self._probes[HostShort]()
+            except HostShort as exc:
+                self.note(exc)
 
     def away(self) -> list[str]:
         """What is, in words."""

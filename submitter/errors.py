@@ -64,6 +64,10 @@ class StoreUnavailable(Unavailable):
     """S3 did not do what we asked."""
 
 
+class HostShort(Unavailable):
+    """This host is short of something: room on the work directory's disk, or rights there."""
+
+
 class SandboxUnavailable(Unavailable):
     """The sandbox could not run a case, or its executor broke the protocol."""
 

@@ -19,7 +19,7 @@ EVENTS = {
     "daemon_started": "the daemon takes messages",
     "daemon_stopped": "the daemon has ended; unfinished: messages that come back when their visibility runs out",
     "lease_not_renewed": "a message's visibility could not be extended; it is tried again",
-    "dependency_away": "the bucket, Postgres or the sandbox does not answer; no messages are taken until it does",
+    "dependency_away": "the bucket, Postgres, the sandbox or room on this host is missing; no messages are taken",
     "dependency_back": "what was away answers again; messages are taken",
     "executors_renewed": "SIGHUP came: executors that wait were ended, and new ones are started",
     "lease_lost": "a message or submission in hand is somebody else's now, or may be; its thread stops",

@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from submitter.errors import SandboxUnavailable, SubmissionBusy
+from submitter.errors import HostShort, SubmissionBusy
 
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o644  # for whoever is let into the parent
+
+# What must be free before another submission is taken: many times what one needs, and enough to note what went wrong.
+LEAST_FREE_BYTES, LEAST_FREE_INODES = 64 << 20, 1000
 
 _SUBMISSION_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -33,14 +36,14 @@ class WorkDirectory:
         Write a file of the directory; `name` must be ours, never a stranger's.
 
         Raises:
-            SandboxUnavailable: the file system does not let us.
+            HostShort: the file system does not let us.
         """
         path = self.path / name
         try:
             path.write_bytes(data)
             path.chmod(FILE_MODE)  # whatever the umask of the service is
         except OSError as exc:
-            raise SandboxUnavailable(f"cannot write {path}: {exc.strerror}") from exc
+            raise HostShort(f"cannot write {path}: {exc.strerror}") from exc
 
 
 @contextmanager
@@ -50,14 +53,14 @@ def work_directory(root: Path, name: str) -> Iterator[WorkDirectory]:
 
     Raises:
         SubmissionBusy: somebody alive holds it: the same submission twice at once.
-        SandboxUnavailable: the file system does not let us (full, read-only, no rights).
+        HostShort: the file system does not let us (full, read-only, no rights).
     """
     path = root.absolute() / name
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = _make_and_lock(path)
     except OSError as exc:
-        raise SandboxUnavailable(f"cannot make the working directory {path}: {exc.strerror}") from exc
+        raise HostShort(f"cannot make the working directory {path}: {exc.strerror}") from exc
     if lock is None:
         raise SubmissionBusy(f"{name} is being graded on this host already")
     try:
@@ -65,6 +68,24 @@ def work_directory(root: Path, name: str) -> Iterator[WorkDirectory]:
     finally:
         shutil.rmtree(path, ignore_errors=True)  # while we hold the lock, so that nobody's new one is taken
         os.close(lock)
+
+
+def check_room(root: Path, least_bytes: int = LEAST_FREE_BYTES, least_inodes: int = LEAST_FREE_INODES) -> None:
+    """
+    Nothing, if there is room for more submissions.
+
+    Raises:
+        HostShort: there is not, or nobody can tell.
+    """
+    try:
+        usage = os.statvfs(root)
+    except OSError as exc:
+        raise HostShort(f"cannot look at {root}: {exc.strerror}") from exc
+    free_bytes = usage.f_bavail * usage.f_frsize
+    if free_bytes < least_bytes:
+        raise HostShort(f"{root} has {free_bytes >> 20} MiB left, of {least_bytes >> 20} at the least: make room there")
+    if usage.f_files and usage.f_favail < least_inodes:
+        raise HostShort(f"{root} has {usage.f_favail} inodes left, of {least_inodes} at the least: remove files there")
 
 
 def sweep_work_directories(root: Path) -> int:

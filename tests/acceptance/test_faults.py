@@ -1,10 +1,13 @@
 """The daemon while something that it needs fails: nothing is lost, nobody is charged, and it goes on by itself."""
 
+import os
 import secrets
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -148,6 +151,35 @@ def test_a_hangup_renews_the_executors_and_loses_nothing(world: World, start_dae
     assert_graded_once_and_nothing_left(world, submitted)
     after = hand_in(world)
     assert_graded_once_and_nothing_left(world, after)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.parametrize("short_of", ["bytes", "inodes"])
+def test_a_disk_that_is_nearly_full_stops_the_receiving_until_there_is_room(
+    world: World, start_daemon: StartDaemon, tmp_path: Path, short_of: str
+) -> None:
+    work_dir = Path(world.environment["SUBMITTER_WORK_DIR"])
+    work_dir.mkdir()
+    options = "size=80m" if short_of == "bytes" else "size=200m,nr_inodes=1100"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", work_dir], check=True)
+    try:
+        daemon = start_daemon()
+        world.results(hand_in(world))
+        fillers = [work_dir / f"filler{number}" for number in range(1 if short_of == "bytes" else 300)]
+        for path in fillers:
+            path.write_bytes(bytes(30 << 20) if short_of == "bytes" else b"")
+        daemon.wait_for("dependency_away", what="room on this host")
+        time.sleep(2.5)  # for a poll that was under way
+        submitted = hand_in(world)
+        time.sleep(3)
+        assert not [line for line in daemon.lines if line.get("submission_id") == submitted.key.subid]
+        for path in fillers:
+            path.unlink()
+        daemon.wait_for("dependency_back", what="room on this host")
+        assert_graded_once_and_nothing_left(world, submitted)
+        daemon.stop()
+    finally:
+        subprocess.run(["umount", "--lazy", work_dir], check=True)
 
 
 def test_slow_services_slow_it_down_and_no_more(

@@ -18,6 +18,7 @@ from submitter.daemon import LONGEST_DELAY_S, WAITS_FOR_FILES, ClientThread, Dae
 from submitter.dependencies import Dependencies
 from submitter.errors import (
     CasesUnavailable,
+    HostShort,
     LeaseLost,
     NotBegun,
     QueueUnavailable,
@@ -525,6 +526,27 @@ def test_nothing_is_received_while_something_is_away(house: House, monkeypatch: 
     house.queue.wait_for("delete", times=2)
     assert house.results() is not None
     assert house.results(2) is not None
+
+
+def test_nothing_is_received_while_the_disk_is_nearly_full(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after the first submission failed for it: before."""
+    monkeypatch.setattr(daemon_module, "retry_delay_s", lambda _: 0)
+    has_room, asked = threading.Event(), threading.Event()
+
+    def check() -> None:
+        asked.set()
+        if not has_room.is_set():
+            raise HostShort("3 MiB left")
+
+    monkeypatch.setattr(house.daemon, "_dependencies", Dependencies({HostShort: check}))
+    house.submit()
+    house.start()
+    assert asked.wait(TIMEOUT_S)
+    time.sleep(0.3)
+    assert house.queue.of("receive") == []
+    has_room.set()
+    house.queue.wait_for("delete")
+    assert [attempt.is_published for attempt in house.cases.history] == [True]
 
 
 def test_message_that_could_not_be_given_back_comes_again_by_itself(house: House) -> None:

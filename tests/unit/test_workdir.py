@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from submitter.errors import SandboxUnavailable, SubmissionBusy
-from submitter.workdir import sweep_work_directories, work_directory
+from submitter.errors import HostShort, SubmissionBusy
+from submitter.workdir import check_room, sweep_work_directories, work_directory
 
 NAME, OTHER = "0123456789abcdef" * 2, "f" * 32
 
@@ -194,12 +194,20 @@ def test_permissions_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> N
 
 def test_work_directory_that_cannot_be_made_is_our_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(SandboxUnavailable, match="cannot make"), work_directory(tmp_path / "file", NAME):
+    with pytest.raises(HostShort, match="cannot make"), work_directory(tmp_path / "file", NAME):
         pytest.fail("a file is no root")
 
 
 def test_file_that_cannot_be_written_is_our_fault(tmp_path: Path) -> None:
     with work_directory(tmp_path, NAME) as directory:
         (directory.path / "x.py").mkdir()
-        with pytest.raises(SandboxUnavailable, match="cannot write"):
+        with pytest.raises(HostShort, match="cannot write"):
             directory.write("x.py", b"")
+
+
+def test_a_directory_with_room_is_no_concern_and_one_without_says_what_to_do(tmp_path: Path) -> None:
+    check_room(tmp_path, 1, 1)
+    with pytest.raises(HostShort, match=r"MiB left.*make room"):
+        check_room(tmp_path, 1 << 62, 1)
+    with pytest.raises(HostShort, match="cannot look at"):
+        check_room(tmp_path / "gone")
