@@ -39,6 +39,7 @@ class S3ResultStore:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._has_answered = False  # the bucket: so it is there
 
     def get(self, key: str, max_bytes: int) -> StoredObject | None:
         with self._errors_of(f"cannot read {key}"):
@@ -48,6 +49,7 @@ class S3ResultStore:
                 if error_code(exc) in _MISSING:
                     return None
                 raise
+            self._has_answered = True
             with closing(answer["Body"]) as body:
                 if answer["ContentLength"] > max_bytes:
                     raise _too_large(key, max_bytes)
@@ -63,8 +65,10 @@ class S3ResultStore:
             except ClientError as exc:
                 if error_code(exc) not in _MISSING:
                     raise
-                # HEAD answers the same when there is no bucket, and that must not pass for "no object".
-                self._client.head_bucket(Bucket=self._bucket)
+                # HEAD answers the same when there is no bucket, and that must not pass for "no object". Once it has
+                # answered we need not ask each time: should it be removed, the next reading or writing says so.
+                if not self._has_answered:
+                    self._client.head_bucket(Bucket=self._bucket)
                 return None
             return _version(answer["ETag"], answer.get("VersionId"), answer["LastModified"])
 
