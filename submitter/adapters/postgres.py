@@ -16,7 +16,7 @@ submissions graded at once.
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -98,11 +98,13 @@ class PostgresCaseStore:
         except psycopg.ProgrammingError:
             # Without psycopg's text, which quotes the URL and with it the password.
             raise ConfigError("the database URL is not one; write postgresql://user:password@host:5432/name") from None
-        self._timeouts = {
+        timeouts = {
             "lock_timeout": lock_timeout_s,
             "statement_timeout": STATEMENT_TIMEOUT_S,
             "idle_in_transaction_session_timeout": IDLE_IN_TURN_TIMEOUT_S,
         }
+        settings = [f"SET LOCAL {name} = {round(seconds * 1000)}" for name, seconds in timeouts.items()]
+        self._begin = "; ".join(["BEGIN", *settings]).encode()
         self._pool: ConnectionPool[_Connection] = ConnectionPool(
             database_url,
             min_size=0,
@@ -361,12 +363,15 @@ class PostgresCaseStore:
         """One transaction on a pooled connection. psycopg's errors become ours, all others pass unchanged."""
         with _our_errors():
             self._open_once()
-            with self._pool.connection() as connection, connection.transaction():
-                connection.execute(
-                    "SELECT " + ", ".join(["set_config(%s, %s, true)"] * len(self._timeouts)),
-                    [part for name, value in self._timeouts.items() for part in (name, f"{round(value * 1000)}ms")],
-                )
-                yield connection
+            with self._pool.connection() as connection:
+                connection.execute(self._begin)  # in one message, where `transaction()` would take two
+                try:
+                    yield connection
+                except BaseException:
+                    with suppress(psycopg.Error):  # the connection may be what broke; the pool looks at it
+                        connection.rollback()
+                    raise
+                connection.commit()
 
     def _open_once(self) -> None:
         # Not in the constructor: opening starts the pool's threads. Not by `open()` each time: it would raise after
