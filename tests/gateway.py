@@ -21,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
+from psycopg.conninfo import conninfo_to_dict
+
 Action = Literal[
     "delay",  # and then pass
     "drop request",  # the service never hears of it
@@ -247,6 +249,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 Mode = Literal["pass", "refuse", "freeze"]
+
+
+def postgres_of(database_url: str) -> Callable[[], socket.socket]:
+    """What connects to the server that the URL names, by TCP or by its socket's directory."""
+    told = conninfo_to_dict(database_url)
+    host, port = str(told["host"]), told.get("port") or 5432
+
+    def connect() -> socket.socket:
+        if not host.startswith("/"):
+            return socket.create_connection((host, int(port)))
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(f"{host}/.s.PGSQL.{port}")
+        return sock
+
+    return connect
 
 
 @dataclass

@@ -16,7 +16,6 @@ import os
 import random
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from typing import Any
 
 import click
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from submitter import app
 from submitter.adapters.aws import make_client
@@ -42,7 +41,7 @@ from submitter.resources import resource
 from submitter.stack import Stack
 from submitter.tables import print_table
 from submitter.upload import Submitted, upload
-from tests.gateway import Action, HttpGateway, TcpGateway
+from tests.gateway import Action, HttpGateway, TcpGateway, postgres_of
 
 REF = AssignmentRef("soak", "soak", "square")
 WAITING_AT_MOST = 24  # on the queue: moto looks through all of it for each message
@@ -100,8 +99,7 @@ class Soak:
         self.sqs = make_client("sqs", self.direct)
         self.work_dir = directory / "work"
         self.aws = started.enter_context(HttpGateway(self.direct["AWS_ENDPOINT_URL"]))
-        told = conninfo_to_dict(self.config.database_url)
-        self.postgres = started.enter_context(TcpGateway(lambda: _connect(told)))
+        self.postgres = started.enter_context(TcpGateway(postgres_of(self.config.database_url)))
         self.environment = {
             **self.direct,
             "AWS_ENDPOINT_URL": self.aws.endpoint_url,
@@ -213,15 +211,6 @@ class Soak:
             if wanted <= self.published().keys() and self.depth(self.config.queue_url) == 0:
                 return
             time.sleep(0.5)
-
-
-def _connect(told: dict[str, Any]) -> socket.socket:
-    host, port = str(told["host"]), told.get("port") or 5432
-    if not host.startswith("/"):
-        return socket.create_connection((host, int(port)))
-    sock = socket.socket(socket.AF_UNIX)
-    sock.connect(f"{host}/.s.PGSQL.{port}")
-    return sock
 
 
 def seed(database_url: str) -> None:

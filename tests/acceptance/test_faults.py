@@ -3,18 +3,17 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from submitter.upload import Submitted, upload
 from tests.acceptance.conftest import LAB5, RealDaemon, World
-from tests.gateway import Action, HttpGateway, TcpGateway
+from tests.gateway import Action, HttpGateway, TcpGateway, postgres_of
 
 SQUARE = b"import sys\nprint(int(sys.argv[1]) ** 2)\n"
 SLOW_SQUARE = b"import sys, time\ntime.sleep(0.3)\nprint(int(sys.argv[1]) ** 2)\n"
@@ -38,18 +37,8 @@ def aws_gateway(world: World) -> Iterator[HttpGateway]:
 
 @pytest.fixture
 def postgres_gateway(world: World) -> Iterator[TcpGateway]:
-    told = conninfo_to_dict(world.config.database_url)
-
-    def connect() -> socket.socket:
-        host, port = str(told["host"]), told.get("port") or 5432
-        if not host.startswith("/"):
-            return socket.create_connection((host, int(port)))
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(f"{host}/.s.PGSQL.{port}")
-        return sock
-
     world.environment = dict(world.environment)
-    with TcpGateway(connect) as gateway:
+    with TcpGateway(postgres_of(world.config.database_url)) as gateway:
         world.environment["SUBMITTER_DATABASE_URL"] = make_conninfo(
             world.config.database_url, host="127.0.0.1", port=str(gateway.port), tcp_user_timeout=2000
         )

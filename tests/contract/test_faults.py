@@ -6,7 +6,6 @@ error of ours within its time; never is a part taken for the whole. Time-outs
 are shortened here: what is shown is that there are some.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,7 +25,7 @@ from submitter.embedded_aws import EmbeddedAws
 from submitter.errors import CasesUnavailable, QueueUnavailable, StoreUnavailable
 from submitter.model import AssignmentRef
 from submitter.ports import Delivery
-from tests.gateway import HttpGateway, TcpGateway
+from tests.gateway import HttpGateway, TcpGateway, postgres_of
 
 BODY = b"a program of some length, so that it has a middle\n" * 40
 KEY = "a/b/c/program.py"
@@ -268,17 +267,7 @@ def test_the_bucket_s_refusal_is_never_taken_for_a_missing_file(
 
 @pytest.fixture
 def between(database_url: str) -> Iterator[TcpGateway]:
-    told = conninfo_to_dict(database_url)
-
-    def connect() -> socket.socket:
-        host = str(told["host"])
-        if host.startswith("/"):
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(f"{host}/.s.PGSQL.{told.get('port') or 5432}")
-            return sock
-        return socket.create_connection((host, int(told.get("port") or 5432)))
-
-    with TcpGateway(connect) as gateway:
+    with TcpGateway(postgres_of(database_url)) as gateway:
         yield gateway
 
 
