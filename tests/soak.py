@@ -113,7 +113,8 @@ class Soak:
             "SUBMITTER_CONCURRENCY": "1",
             "SUBMITTER_LOG_FORMAT": "json",
         }
-        self.log = open(directory / "daemons.log", "ab")  # noqa: SIM115 - as long as this object
+        self.log = os.open(directory / "daemons.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        started.callback(os.close, self.log)
         self.daemons: list[subprocess.Popen[bytes]] = []
         self.faults: Counter[str] = Counter()
         self.fault_times: list[float] = []
