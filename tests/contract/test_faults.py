@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from submitter.adapters import aws as aws_module
-from submitter.adapters import postgres
+from submitter.adapters import postgres_connections
 from submitter.adapters.aws import make_client
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.adapters.s3 import S3ResultStore
@@ -273,7 +273,7 @@ def between(database_url: str) -> Iterator[TcpGateway]:
 
 @pytest.fixture
 def cases(between: TcpGateway, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresCaseStore]:
-    monkeypatch.setattr(postgres, "CONNECTION_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(postgres_connections, "CONNECTION_TIMEOUT_S", 3.0)
     url = make_conninfo(
         database_url, host="127.0.0.1", port=str(between.port), connect_timeout=2, tcp_user_timeout=1000
     )
@@ -317,7 +317,7 @@ def test_a_server_that_takes_no_writes_is_unavailable_and_leaves_nothing_half_do
     cases: PostgresCaseStore, database_url: str
 ) -> None:
     """As after a failover to a replica."""
-    from tests.contract.test_case_store import SQUARES, _start
+    from tests.contract.case_stores import SQUARES, make_start
 
     name = str(conninfo_to_dict(database_url)["dbname"])
     with psycopg.connect(database_url, autocommit=True) as admin:
@@ -326,7 +326,7 @@ def test_a_server_that_takes_no_writes_is_unavailable_and_leaves_nothing_half_do
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
             "AND pid <> pg_backend_pid()"
         )
-        for call in (lambda: cases.save_assignment(SQUARES), lambda: cases.begin_attempt(_start())):
+        for call in (lambda: cases.save_assignment(SQUARES), lambda: cases.begin_attempt(make_start())):
             with pytest.raises(CasesUnavailable):
                 call()
             with pytest.raises(CasesUnavailable):
@@ -339,4 +339,4 @@ def test_a_server_that_takes_no_writes_is_unavailable_and_leaves_nothing_half_do
         )
     assert within(AT_ONCE_S, cases.check) in (None, CasesUnavailable)
     assert cases.load_assignment(SQUARES.ref) is None
-    cases.begin_attempt(_start())
+    cases.begin_attempt(make_start())

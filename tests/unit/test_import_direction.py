@@ -27,7 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.turns",
         }
     ),
-    frozenset({"adapters.aws"}),
+    frozenset({"adapters.aws", "adapters.postgres_connections"}),
+    frozenset({"adapters.postgres_attempts"}),
     frozenset(
         {
             "adapters.sqs",

@@ -1,0 +1,235 @@
+"""
+Attempts, their leases and their turns: what is said to Postgres within a transaction that somebody else opened.
+
+A turn is the row lock of its submission. Whoever holds it publishes to the
+bucket while the transaction stays open, so that two attempts can never publish
+in one order and be recorded in the other.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psycopg.pq import TransactionStatus
+from psycopg.types.json import Jsonb
+
+from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
+from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
+from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
+
+KEPT_OUTPUT_BYTES = 64 * 1024  # of each case's stdout and stderr; the CHECKs of submitter.case_results say the same
+
+
+def begin_attempt(connection: Connection, start: AttemptStart) -> int:
+    """See the port."""
+    ref = start.key.ref
+    # A submission's visible state stays what it is: only a published result changes it. An upload whose
+    # metadata was broken names nobody; who handed it in before is still known.
+    found = connection.execute(
+        """
+        INSERT INTO submitter.submissions AS s (admin, event, assignment, subid, language, tokens)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        ON CONFLICT (admin, event, assignment, subid) DO UPDATE SET
+            attempts = s.attempts + 1,
+            language = excluded.language,
+            tokens = CASE WHEN excluded.tokens = '{}' THEN s.tokens ELSE excluded.tokens END,
+            updated_at = now()
+        RETURNING id, attempts
+        """,
+        (
+            storable(ref.admin),
+            storable(ref.event),
+            storable(ref.assignment),
+            start.key.subid,
+            storable(start.language),
+            [storable(token) for token in start.tokens],
+        ),
+    ).fetchone()
+    assert found is not None
+    submission_id, number = found  # and its row is locked, until the transaction ends
+    upload = None if start.upload is None else storable(start.upload)
+    _refuse_if_needless(connection, submission_id, upload, start.message_id)
+    connection.execute(
+        "UPDATE submitter.attempts SET lease_expires_at = NULL "
+        "WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s AND finished_at IS NULL",
+        (submission_id, upload),
+    )
+    attempt = connection.execute(
+        "INSERT INTO submitter.attempts "
+        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second') RETURNING id",
+        (
+            submission_id,
+            number,
+            upload,
+            storable(start.worker),
+            start.receive_count,
+            start.message_id,
+            start.lease_s,
+        ),
+    ).fetchone()
+    return int(only_value(attempt))
+
+
+def renew_lease(connection: Connection, attempt_id: int, for_s: float) -> bool:
+    """See the port."""
+    renewed = connection.execute(
+        "UPDATE submitter.attempts SET lease_expires_at = clock_timestamp() + %s * interval '1 second' "
+        "WHERE id = %s AND lease_expires_at IS NOT NULL",
+        (for_s, attempt_id),
+    )
+    return renewed.rowcount == 1
+
+
+def end_attempt(connection: Connection, attempt_id: int, failure: str | None) -> None:
+    """See the port."""
+    connection.execute(
+        "UPDATE submitter.attempts SET lease_expires_at = NULL, failure = %s "
+        "WHERE id = %s AND lease_expires_at IS NOT NULL",
+        (None if failure is None else storable(failure), attempt_id),
+    )
+
+
+@contextmanager
+def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn"]:
+    """See the port's `publish_turn`; the turn ends with the transaction."""
+    found = connection.execute(
+        "SELECT id FROM submitter.submissions "
+        "WHERE id = (SELECT submission_id FROM submitter.attempts WHERE id = %s) FOR UPDATE",
+        (attempt_id,),
+    ).fetchone()
+    if found is None:
+        raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
+    # Whoever would take the lease over must wait for the row that is held now.
+    lease = connection.execute(
+        "SELECT lease_expires_at FROM submitter.attempts WHERE id = %s", (attempt_id,)
+    ).fetchone()
+    if only_value(lease) is None:
+        raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
+    yield PostgresTurn(connection, only_value(found), attempt_id)
+    if connection.info.transaction_status is TransactionStatus.INERROR:
+        # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
+        raise CasesUnavailable(f"the result of the attempt {attempt_id} could not be recorded")
+
+
+class PostgresTurn:
+    """A turn: the transaction that holds the submission's row."""
+
+    def __init__(self, connection: Connection, submission_id: int, attempt_id: int) -> None:
+        self._connection = connection
+        self._submission_id = submission_id
+        self._attempt_id = attempt_id
+        self._is_recorded = False
+
+    def record(self, outcome: Outcome, *, published: bool) -> None:
+        """
+        See the port.
+
+        Raises:
+            RuntimeError: called twice in a turn (a fault of ours).
+            CasesUnavailable: Postgres did not take it, or the attempt has an outcome from an earlier turn.
+        """
+        if self._is_recorded:
+            raise RuntimeError("a turn records one outcome")
+        self._is_recorded = True
+        report = outcome.report
+        with our_errors():
+            self._connection.execute(
+                "INSERT INTO submitter.results "
+                "(attempt_id, state, reason, score, max_score, execution_time_s, published) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                (
+                    self._attempt_id,
+                    outcome.state,
+                    None if outcome.reason is None else storable(outcome.reason),
+                    numeric(report.score if report else 0.0),
+                    numeric(report.max_score if report else 0.0),
+                    report.execution_time_s if report else 0.0,
+                    published,
+                ),
+            )
+            with self._connection.cursor() as cursor:
+                cursor.executemany(
+                    """
+                    INSERT INTO submitter.case_results (
+                        attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
+                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                    """,
+                    [
+                        (
+                            self._attempt_id,
+                            result.case.kind.value,
+                            result.case.ordinal,
+                            result.verdict.long_name,
+                            numeric(result.points),
+                            numeric(result.case.points),
+                            result.run.cpu_time_s,
+                            result.run.wall_time_s,
+                            result.run.memory_bytes,
+                            result.run.exit_code,
+                            result.run.signal,
+                            result.run.stdout[:KEPT_OUTPUT_BYTES],
+                            result.run.stderr[:KEPT_OUTPUT_BYTES],
+                            len(result.run.stdout),
+                            len(result.run.stderr),
+                            result.run.starved_s,
+                            _earlier_run(result.run.earlier),
+                        )
+                        for result in (report.case_results if report else ())
+                    ],
+                )
+            # clock_timestamp(): now() is when the transaction began, and it stayed open while the bucket was written.
+            self._connection.execute(
+                "UPDATE submitter.attempts SET finished_at = clock_timestamp(), lease_expires_at = NULL WHERE id = %s",
+                (self._attempt_id,),
+            )
+            if published:
+                self._connection.execute(
+                    "UPDATE submitter.submissions "
+                    "SET state = %s, published_attempt = %s, updated_at = clock_timestamp() WHERE id = %s",
+                    (outcome.state, self._attempt_id, self._submission_id),
+                )
+
+
+def _refuse_if_needless(connection: Connection, submission_id: int, upload: str | None, message_id: str | None) -> None:
+    """See the port's `begin_attempt`; nobody else begins one at the same submission meanwhile."""
+    published, failures, last_failure = connection.execute(
+        """
+        SELECT count(*) FILTER (WHERE r.published), count(a.failure),
+               (array_agg(a.failure ORDER BY a.number DESC) FILTER (WHERE a.failure IS NOT NULL))[1]
+        FROM submitter.attempts AS a
+        LEFT JOIN submitter.results AS r ON r.attempt_id = a.id
+        WHERE a.submission_id = %s AND a.upload IS NOT DISTINCT FROM %s AND a.message_id = %s
+        """,
+        (submission_id, upload, message_id),
+    ).fetchone() or (0, 0, None)
+    if published:
+        raise AlreadyGraded("this message's submission was graded before")
+    taken = connection.execute(
+        """
+        SELECT worker, extract(epoch FROM lease_expires_at - clock_timestamp())::float
+        FROM submitter.attempts
+        WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s
+          AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+        LIMIT 1
+        """,
+        (submission_id, upload),
+    ).fetchone()
+    if taken is not None:
+        raise SubmissionBusy(f"{taken[0]} is grading this upload", free_in_s=max(0.0, taken[1]))
+    if failures >= MOST_FAILURES:
+        raise FailedTooOften(f"failed {failures} times, the last time with: {last_failure}")
+
+
+def _earlier_run(run: RunResult | None) -> Jsonb | None:
+    """What is kept of a run that was done again, and does not count."""
+    if run is None:
+        return None
+    return Jsonb(
+        {
+            "ending": str(run.ending),
+            "cpu_time_s": run.cpu_time_s,
+            "wall_time_s": run.wall_time_s,
+            "starved_s": run.starved_s,
+        }
+    )

@@ -1,0 +1,185 @@
+"""What an admin types in psql: the functions and views of the schema, the seeds."""
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow
+
+from submitter.adapters.postgres import PostgresCaseStore
+from submitter.model import (
+    Assignment,
+    CaseKind,
+    InputMode,
+    Limits,
+    TestCase,
+)
+from submitter.resources import resource
+from tests.contract.case_stores import ADA, GRADED, KEY, REF, SQUARES, gradebook, make_start, publish
+
+
+def _call(sql: psycopg.Connection[DictRow], call: str) -> object:
+    """The answer of `SELECT submitter.<call>`."""
+    row = sql.execute(f"SELECT submitter.{call} AS answer".encode()).fetchone()
+    assert row is not None
+    return row["answer"]
+
+
+def _refusal(sql: psycopg.Connection[DictRow], call: str) -> str:
+    """What an admin reads after a call that fails: the message and the hint."""
+    with pytest.raises(psycopg.Error) as caught:
+        _call(sql, call)
+    return f"{caught.value.diag.message_primary} HINT: {caught.value.diag.message_hint}"
+
+
+NAMES = "'m.soltys', 'aws_labs', 'lab5_containers'"
+
+
+def test_a_new_assignment_has_the_defaults_of_the_model(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+
+
+def test_adding_an_assignment_again_changes_what_is_named_and_keeps_the_rest(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES}, input_mode => 'stdin', cpu_time_s => 0.5)")
+    _call(sql, f"add_case({NAMES}, 'test', '2', '4')")
+    answer = _call(sql, f"add_assignment({NAMES}, 'arguments', memory_bytes => 1000, processes => 3)")
+
+    assert answer == "m.soltys/aws_labs/lab5_containers changed; its cases are kept"
+    assert postgres_store.load_assignment(REF) == Assignment(
+        ref=REF,
+        cases=(TestCase(CaseKind.TEST, 1, "2", "4"),),
+        input_mode=InputMode.ARGUMENTS,
+        limits=Limits(cpu_time_s=0.5, memory_bytes=1000, processes=3),
+    )
+
+
+def test_a_setting_that_makes_no_sense_is_refused(sql: psycopg.Connection[DictRow]) -> None:
+    assert "input_mode_is_argument_arguments_or_stdin" in _refusal(sql, f"add_assignment({NAMES}, 'keyboard')")
+    assert "cpu_time_s_is_greater_than_0" in _refusal(sql, f"add_assignment({NAMES}, cpu_time_s => 0)")
+    assert "cpu_time_s_is_greater_than_0" in _refusal(sql, f"add_assignment({NAMES}, cpu_time_s => 'NaN')")
+    assert "without_slash" in _refusal(sql, "add_assignment('m.soltys', 'aws/labs', 'lab5')")
+    assert sql.execute("SELECT * FROM submitter.assignments").fetchall() == []
+
+
+def test_cases_are_added_at_the_end_of_their_kind(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    calls = [
+        f"add_case({NAMES}, 'test', '2', '4')",
+        f"add_case({NAMES}, 'grade', '-12', '144', 2.5)",
+        f"add_case({NAMES}, 'test', E'two\\nlines', '', points => 0.5)",
+    ]
+    assert [_call(sql, call) for call in calls] == [1, 1, 2]
+    assert postgres_store.load_assignment(REF) == SQUARES
+
+
+def test_cases_of_one_kind_are_replaced_and_the_others_stay(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    postgres_store.save_assignment(SQUARES)
+    assert _call(sql, f"replace_cases({NAMES}, 'test', ARRAY['5', '6', '7'], ARRAY['25', '36', '49'], 2)") == 3
+
+    listed = sql.execute("SELECT kind, ordinal, input, expected, points FROM submitter.case_list").fetchall()
+    assert [tuple(line.values()) for line in listed] == [
+        ("test", 1, "5", "25", 2),
+        ("test", 2, "6", "36", 2),
+        ("test", 3, "7", "49", 2),
+        ("grade", 1, "-12", "144", 2.5),
+    ]
+    assert _call(sql, f"replace_cases({NAMES}, 'grade', '{{}}', '{{}}')") == 0
+
+
+def test_wrong_cases_are_refused_with_what_to_do_and_change_nothing(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    postgres_store.save_assignment(SQUARES)
+
+    text = _refusal(sql, f"replace_cases({NAMES}, 'test', ARRAY['1', '2', '3'], ARRAY['1', '4'])")
+    assert "3 inputs but 2 expected outputs" in text
+    text = _refusal(sql, f"replace_cases({NAMES}, 'test', ARRAY['1', '2'], ARRAY['1', NULL])")
+    assert "case 2 is NULL" in text
+    for call in ("add_case({}, 'exam', '1', '1')", "replace_cases({}, 'exam', ARRAY['1'], ARRAY['1'])"):
+        assert "the kind of a case is test or grade, not 'exam'" in _refusal(sql, call.format(NAMES))
+    assert "points_are_0_or_more" in _refusal(sql, f"add_case({NAMES}, 'test', '1', '1', -1)")
+
+    assert postgres_store.load_assignment(REF) == SQUARES
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "add_case({}, 'test', '1', '1')",
+        "replace_cases({}, 'test', ARRAY['1'], ARRAY['1'])",
+        "remove_assignment({})",
+    ],
+)
+def test_an_unknown_assignment_is_refused_with_the_call_that_makes_it(
+    sql: psycopg.Connection[DictRow], call: str
+) -> None:
+    text = _refusal(sql, call.format(NAMES))
+    assert "there is no assignment m.soltys/aws_labs/lab5_containers" in text
+    assert f"SELECT submitter.add_assignment({NAMES});" in text
+
+
+def test_a_wrong_token_or_address_is_refused(sql: psycopg.Connection[DictRow]) -> None:
+    assert "32 hexadecimal digits in lower case, not 'AB'" in _refusal(sql, "register('AB', 'ada@example.edu')")
+    assert "'ada' is not an e-mail address" in _refusal(sql, f"register('{ADA}', 'ada')")
+
+
+def test_removing_an_assignment_keeps_submissions_and_results(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    postgres_store.save_assignment(SQUARES)
+    publish(postgres_store, postgres_store.begin_attempt(make_start()), GRADED)
+
+    assert "removed" in str(_call(sql, f"remove_assignment({NAMES})"))
+
+    assert postgres_store.load_assignment(REF) is None
+    assert sql.execute("SELECT * FROM submitter.case_list").fetchall() == []
+    assert gradebook(sql)["score"] == 1
+
+
+def test_a_submission_can_be_deleted_with_all_that_belongs_to_it(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    """A student's right to be forgotten; the pointer to the published result must not stand in the way."""
+    publish(postgres_store, postgres_store.begin_attempt(make_start()), GRADED)
+    sql.execute("DELETE FROM submitter.submissions WHERE subid = %s", (KEY.subid,))
+    for table in ("submissions", "attempts", "results", "case_results"):
+        assert sql.execute(f"SELECT * FROM submitter.{table}".encode()).fetchall() == []
+
+
+def test_the_seeds_run_twice_and_make_what_they_say(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    seeds = (resource("sql") / "seeds" / "lab5_containers.sql").read_bytes()
+    sql.execute(seeds)
+    once = postgres_store.load_assignment(REF)
+    sql.execute(seeds)
+
+    assert once is not None
+    assert postgres_store.load_assignment(REF) == once
+    assert (once.input_mode, once.limits) == (InputMode.ARGUMENT, Limits())
+    assert [case.kind for case in once.cases] == [CaseKind.TEST] * 10 + [CaseKind.GRADE] * 4
+    assert all(int(case.input) ** 2 == int(case.expected) for case in once.cases)
+    assert sum(case.points for case in once.cases) == 20
+    (registered,) = sql.execute("SELECT count(*) AS n FROM submitter.registrations").fetchall()
+    assert registered["n"] == 2
+
+
+def test_every_table_view_and_function_explains_itself(sql: psycopg.Connection[DictRow]) -> None:
+    silent = sql.execute(
+        """
+        SELECT relname AS name FROM pg_class
+        WHERE relnamespace = 'submitter'::regnamespace AND relkind IN ('r', 'v')
+          AND obj_description(oid, 'pg_class') IS NULL
+        UNION ALL
+        SELECT proname FROM pg_proc
+        WHERE pronamespace = 'submitter'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+        """
+    ).fetchall()
+    assert silent == []
