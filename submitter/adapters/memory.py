@@ -35,6 +35,7 @@ from submitter.model import (
     Outcome,
     RunResult,
     StoredObject,
+    SubmissionKey,
 )
 from submitter.ports import Delivery, Turn
 
@@ -313,7 +314,7 @@ class MemoryCaseStore(_FailsOnRequest):
 
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
-        with self._lock:
+        with self._turn_of(start.key), self._lock:
             of_upload = [
                 attempt
                 for attempt in self.history
@@ -365,18 +366,24 @@ class MemoryCaseStore(_FailsOnRequest):
             if not 1 <= attempt_id <= len(self.history):
                 raise CasesUnavailable(f"there is no attempt {attempt_id}")
             attempt = self.history[attempt_id - 1]
-            # A key with a leading slash and one without mean the same submission.
-            submission = (attempt.start.key.ref, attempt.start.key.subid)
-            lock = self._turns.setdefault(submission, threading.Lock())
-        if not lock.acquire(timeout=self._turn_wait_s):
-            raise CasesUnavailable(f"another attempt at {submission[1]} has held its turn for {self._turn_wait_s} s")
-        try:
+        with self._turn_of(attempt.start.key):
             if attempt.lease_expires_s is None:
                 raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
             turn = _MemoryTurn(self)
             yield turn
             for outcome, published in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
+
+    @contextmanager
+    def _turn_of(self, key: SubmissionKey) -> Iterator[None]:
+        """Nobody takes a lease over from whoever is publishing, however long that takes."""
+        submission = (key.ref, key.subid)  # a key with a leading slash and one without mean the same
+        with self._lock:
+            lock = self._turns.setdefault(submission, threading.Lock())
+        if not lock.acquire(timeout=self._turn_wait_s):
+            raise CasesUnavailable(f"another attempt at {submission[1]} has held its turn for {self._turn_wait_s} s")
+        try:
+            yield
         finally:
             lock.release()
 

@@ -300,6 +300,28 @@ def test_a_lease_that_ran_out_is_lost_to_who_comes_next_and_to_nobody_else(
     assert witness.history() == [("v1", "unfinished", False), ("v1", "graded", True)]
 
 
+def test_nobody_takes_the_lease_over_from_whoever_is_publishing(case_store: CaseStore) -> None:
+    """Its lease runs out in its turn, while the bucket is slow: the other waits, and finds an upload that is done."""
+    slow = case_store.begin_attempt(replace(make_start(), message_id="message-1", lease_s=0.05))
+    met: list[type[Exception]] = []
+
+    def begin_another() -> None:
+        try:
+            case_store.begin_attempt(replace(make_start(), message_id="message-1"))
+        except AlreadyGraded as exc:
+            met.append(type(exc))
+
+    other = threading.Thread(target=begin_another)
+    with case_store.publish_turn(slow) as turn:
+        time.sleep(0.1)
+        other.start()
+        other.join(SOON_S)
+        assert other.is_alive(), "it waits"
+        turn.record(GRADED, published=True)
+    other.join(AT_LAST_S)
+    assert met == [AlreadyGraded]
+
+
 def test_a_lease_is_renewed_from_now(case_store: CaseStore) -> None:
     attempt = case_store.begin_attempt(replace(make_start(), lease_s=0.3))
     assert case_store.renew_lease(attempt, 60)
