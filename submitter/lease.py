@@ -125,10 +125,14 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         while not self._stop.wait(self._timeout_s / 3):
-            # All messages first: a Postgres that keeps each call waiting must not cost them their visibility.
-            for renew in (self._renew_message, self._renew_attempt):
-                for lease in self._all_held():
-                    self._try(renew, lease)
+            self.renew_all()
+
+    def renew_all(self) -> None:
+        """One round; the keeper's own thread does it every third of the timeout."""
+        # All messages first: a Postgres that keeps each call waiting must not cost them their visibility.
+        for renew in (self._renew_message, self._renew_attempt):
+            for lease in self._all_held():
+                self._try(renew, lease)
 
     def _all_held(self) -> list[Lease]:
         with self._lock:
