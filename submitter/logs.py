@@ -48,6 +48,7 @@ EVENTS = {
     "submission_left": "nothing more is done for a submission, since somebody else has it now, or may have",
     "submission_received": "an attempt at grading a submission begins",
     "submission_rejected": "a submission cannot be graded; the reason is published",
+    "assignment_refused": "an assignment's cases cannot be graded; its submissions are rejected until they are mended",
     "submission_superseded": "a newer upload came while an older one was graded; the newest is graded",
     "submission_waits": "a file is missing, or the same submission is being graded; the message was given back",
     "tokens_unknown": "tokens in a submission's metadata are not registered",

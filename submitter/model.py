@@ -186,6 +186,13 @@ class Assignment:
     comparison: Comparison = Comparison.TRAILING_BLANKS
     limits: Limits = field(default_factory=Limits)
 
+    @property
+    def cases_bytes(self) -> int:
+        """Of all inputs and expected outputs, in UTF-8; at most MAX_CASES_BYTES can be graded."""
+        return sum(
+            len(text.encode(errors="surrogatepass")) for case in self.cases for text in (case.input, case.expected)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CaseInput:
@@ -267,6 +274,7 @@ class StoredObject:
     version: str
 
 
+MAX_CASES_BYTES = 64 << 20  # of all inputs and expected outputs of one assignment, which are held in memory at once
 MOST_FAILURES = 5  # of attempts for one message that may be the submission's own doing
 
 

@@ -114,7 +114,12 @@ class CaseStore(Protocol):
     """Assignments, cases, registrations, submissions and results. All methods raise CasesUnavailable."""
 
     def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
-        """The assignment and all its cases, as of one moment; None if it is unknown."""
+        """
+        The assignment and all its cases, as of one moment; None if it is unknown.
+
+        Raises:
+            AssignmentRefused: its cases have more than MAX_CASES_BYTES; they were not read.
+        """
         ...
 
     def save_assignment(self, assignment: Assignment) -> None:
@@ -122,7 +127,7 @@ class CaseStore(Protocol):
         Make or change the assignment and replace all of its cases, wholly or not at all.
 
         Raises:
-            AssignmentRefused: something in it cannot be stored, such as a NUL character.
+            AssignmentRefused: something in it cannot be stored, such as a NUL character or more than MAX_CASES_BYTES.
         """
         ...
 

@@ -16,7 +16,15 @@ from collections.abc import Iterator
 import structlog
 
 from submitter import crash
-from submitter.errors import NewerUpload, NotBegun, NotThereYet, SubmissionRejected, SubmitterError, Unavailable
+from submitter.errors import (
+    AssignmentRefused,
+    NewerUpload,
+    NotBegun,
+    NotThereYet,
+    SubmissionRejected,
+    SubmitterError,
+    Unavailable,
+)
 from submitter.grading import Grader
 from submitter.lease import Lease
 from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
@@ -112,7 +120,14 @@ class SubmissionProcessor:
         if metadata.unknown_fields:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
 
-        assignment = self._cases.load_assignment(key.ref)
+        try:
+            assignment = self._cases.load_assignment(key.ref)
+        except AssignmentRefused as exc:
+            log.error("assignment_refused", reason=str(exc))
+            raise SubmissionRejected(
+                "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, "
+                "then submit again."
+            ) from exc
         crash.reached("P5")
         if assignment is None:
             raise SubmissionRejected(

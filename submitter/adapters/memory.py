@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from submitter.errors import (
     AlreadyGraded,
+    AssignmentRefused,
     CasesUnavailable,
     FailedTooOften,
     LeaseLost,
@@ -24,6 +25,7 @@ from submitter.errors import (
     SubmissionRejected,
 )
 from submitter.model import (
+    MAX_CASES_BYTES,
     MOST_FAILURES,
     Assignment,
     AssignmentRef,
@@ -296,6 +298,8 @@ class MemoryCaseStore(_FailsOnRequest):
 
     def save_assignment(self, assignment: Assignment) -> None:
         self._fail_if_told("save_assignment")
+        if assignment.cases_bytes > MAX_CASES_BYTES:
+            raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
         with self._lock:

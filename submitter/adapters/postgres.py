@@ -23,6 +23,7 @@ from submitter.adapters.postgres_connections import (
 )
 from submitter.errors import AssignmentRefused
 from submitter.model import (
+    MAX_CASES_BYTES,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -73,17 +74,23 @@ class PostgresCaseStore:
                 """
                 SELECT a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes,
-                       c.kind, c.ordinal, c.input, c.expected, c.points
+                       c.kind, c.ordinal, c.input, c.expected, c.points, size.bytes AS cases_bytes
                 FROM submitter.assignments AS a
-                LEFT JOIN submitter.test_cases AS c ON c.assignment_id = a.id
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(sum(octet_length(input)::bigint + octet_length(expected)), 0) AS bytes
+                    FROM submitter.test_cases WHERE assignment_id = a.id
+                ) AS size
+                LEFT JOIN submitter.test_cases AS c ON c.assignment_id = a.id AND size.bytes <= %s
                 WHERE a.admin = %s AND a.event = %s AND a.name = %s
                 ORDER BY c.kind = 'grade', c.ordinal
                 """,
-                (ref.admin, ref.event, ref.assignment),
+                (MAX_CASES_BYTES, ref.admin, ref.event, ref.assignment),
             ).fetchall()
         if not rows:
             return None
         settings = rows[0]
+        if settings["cases_bytes"] > MAX_CASES_BYTES:
+            raise AssignmentRefused(_too_large(ref, int(settings["cases_bytes"])))
         return Assignment(
             ref=ref,
             cases=tuple(_case_from(row) for row in rows if row["kind"] is not None),
@@ -218,8 +225,18 @@ def _case_from(row: Mapping[str, Any]) -> TestCase:
     return TestCase(CaseKind(row["kind"]), row["ordinal"], row["input"], row["expected"], float(row["points"]))
 
 
+def _too_large(ref: AssignmentRef, cases_bytes: int) -> str:
+    """The refusal, for an admin."""
+    return (
+        f"the cases of {ref} have {cases_bytes:,} bytes; at most {MAX_CASES_BYTES:,} can be graded: "
+        "replace them by smaller ones (SELECT submitter.replace_cases(…)), or make several assignments of it"
+    )
+
+
 def _refuse_what_postgres_cannot_hold(assignment: Assignment) -> None:
     ref = assignment.ref
+    if assignment.cases_bytes > MAX_CASES_BYTES:
+        raise AssignmentRefused(_too_large(ref, assignment.cases_bytes))
     texts = [("its name", name) for name in (ref.admin, ref.event, ref.assignment)]
     texts.append(("its language", assignment.language))
     for case in assignment.cases:

@@ -8,6 +8,7 @@ for a statement, and on the server for a client that went silent in the middle
 of its turn.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,8 @@ _NOT_MIGRATED = (
     psycopg.errors.UndefinedColumn,
     psycopg.errors.InvalidSchemaName,
 )
+
+_REFUSED = re.compile("[\0\ud800-\udfff]")
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -131,11 +134,11 @@ def numeric(value: float) -> Decimal:
 
 def storable(text: str) -> str:
     """The text without what Postgres refuses: U+0000 and lone surrogates (which JSON can spell) become U+FFFD."""
-    return "".join("\ufffd" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in text)
+    return _REFUSED.sub("\ufffd", text)
 
 
 def is_storable(text: str) -> bool:
-    return text == storable(text)
+    return _REFUSED.search(text) is None
 
 
 # -- errors -------------------------------------------------------------------------------------------------------

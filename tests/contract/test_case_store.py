@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from submitter.adapters import memory, postgres
 from submitter.errors import (
     AlreadyGraded,
+    AssignmentRefused,
     CasesUnavailable,
     FailedTooOften,
     LeaseLost,
@@ -398,3 +400,16 @@ def test_what_a_stranger_wrote_never_breaks_an_attempt(case_store: CaseStore, wi
         start = make_start(nasty, tokens=(nasty, ADA), key=replace(KEY, ref=replace(REF, assignment=nasty)))
         publish(case_store, case_store.begin_attempt(replace(start, worker=nasty)), Outcome(reason=f"no {nasty}"))
     assert [line[1:] for line in witness.history()] == [("rejected", True)] * 5
+
+
+def test_cases_that_are_too_large_are_refused_and_nothing_changes(
+    case_store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them are in memory at once, in each of many threads."""
+    for module in (memory, postgres):
+        monkeypatch.setattr(module, "MAX_CASES_BYTES", 1000)
+    enough = replace(SQUARES, cases=(TestCase(CaseKind.TEST, 1, "é" * 300, "4" * 400),))
+    case_store.save_assignment(enough)
+    with pytest.raises(AssignmentRefused, match="1,001 bytes"):
+        case_store.save_assignment(replace(enough, cases=(*enough.cases, TestCase(CaseKind.TEST, 2, "1", ""))))
+    assert case_store.load_assignment(REF) == enough

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from psycopg.rows import DictRow
 from submitter import migrations
 from submitter.adapters import postgres_connections
 from submitter.adapters.postgres import PostgresCaseStore
-from submitter.errors import CasesUnavailable
+from submitter.errors import AssignmentRefused, CasesUnavailable
 from submitter.model import CaseKind, TestCase
 from submitter.resources import resource
 from tests.contract.case_stores import CASES, GRADED, REF, SQUARES, make_start, publish
@@ -162,3 +163,18 @@ def test_ten_thousand_cases_are_stored_and_read(postgres_store: PostgresCaseStor
     many = replace(SQUARES, cases=cases)
     postgres_store.save_assignment(many)
     assert postgres_store.load_assignment(REF) == many
+
+
+def test_cases_of_a_hundred_megabytes_are_refused_and_not_read(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    """An admin's SQL can make them; they would be in memory several times over, in each of many threads."""
+    postgres_store.save_assignment(SQUARES)
+    sql.execute("UPDATE submitter.test_cases SET input = repeat('x', 100000000) WHERE kind = 'grade'")
+    tracemalloc.start()
+    try:
+        with pytest.raises(AssignmentRefused, match=r"100,000,0\d\d bytes.*replace_cases"):
+            postgres_store.load_assignment(REF)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

@@ -10,6 +10,7 @@ import pytest
 
 from submitter.adapters.memory import FakeSandbox, MemoryCaseStore, MemoryResultStore
 from submitter.errors import (
+    AssignmentRefused,
     CasesUnavailable,
     NewerUpload,
     NotThereYet,
@@ -259,6 +260,14 @@ def with_faulty_cases(world: World) -> None:
     world.upload()
 
 
+def with_cases_that_are_too_large(world: World) -> None:
+    def refuse(ref: AssignmentRef) -> Assignment:
+        raise AssignmentRefused(f"the cases of {ref} have 100,000,000 bytes")
+
+    world.cases.load_assignment = refuse  # type: ignore[method-assign]
+    world.upload()
+
+
 def without_assignment(world: World) -> None:
     world.cases._assignments.clear()
     world.upload()
@@ -270,6 +279,7 @@ REJECTIONS: list[tuple[Callable[[World], None], str]] = [
     (in_another_language, "This assignment takes programs in c only."),
     (in_a_language_of_a_later_version, "The assignment asks for programs in cobol, which cannot be graded here."),
     (with_faulty_cases, "The assignment's test cases are faulty"),
+    (with_cases_that_are_too_large, "The assignment's test cases are faulty"),
     (lambda world: world.upload(metadata=METADATA | {"language": "cobol"}), "The language in the metadata is not"),
     (lambda world: world.upload(program=None), "Your program never arrived"),
     (lambda world: None, "The submission's metadata never arrived."),
