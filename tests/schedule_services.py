@@ -8,7 +8,8 @@ import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import uuid4
 
 import psycopg
@@ -22,8 +23,61 @@ from submitter.adapters.postgres import PostgresCaseStore
 from submitter.adapters.s3 import S3ResultStore
 from submitter.adapters.sqs import SqsSubmissionQueue
 from submitter.embedded_aws import EmbeddedAws
+from submitter.ports import CaseStore, ResultStore, SubmissionQueue
 from tests.gateway import HttpGateway, TcpGateway, postgres_of
-from tests.schedules import LEASE_S, Clock, Line, Services
+
+LEASE_S = 120  # of a message, and of an upload
+
+
+class Services(Protocol):
+    """What a world stands on: memory, or the real adapters behind the gateway."""
+
+    queue: SubmissionQueue
+    results: ResultStore
+    cases: CaseStore
+    port_faults: bool  # whether faults are made at the ports, because there is no gateway
+
+    def upload(self, key: str, data: bytes) -> None: ...
+    def read(self, key: str) -> bytes | None: ...
+    def send(self, body: str) -> str:
+        """Returns the message's id."""
+        ...
+
+    def fault(self, operation: str, action: str, times: int) -> None: ...
+    def cut(self) -> None: ...
+    def clear(self) -> None: ...
+    def pass_time(self, seconds: float) -> None: ...
+    def waiting(self) -> int:
+        """How many messages are in the queue, hidden ones included."""
+        ...
+
+    def letters(self) -> list[tuple[str, str | None]]:
+        """Body and reason of what is in the dead-letter queue."""
+        ...
+
+    def history(self) -> list["Line"]: ...
+    def log(self) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Line:
+    """One attempt, as the store remembers it."""
+
+    attempt_id: int
+    message_id: str | None
+    upload: str | None
+    is_published: bool
+    has_lease: bool
+
+
+class Clock:
+    """Stands where a module expects `time`."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 class MemoryServices(Services):

@@ -15,20 +15,15 @@ be seen, not even for a moment, is asserted at once. All fail as AssertionError.
 import contextlib
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from submitter import crash
-from submitter.adapters.memory import FakeSandbox
-from submitter.daemon import ClientThread, Daemon
-from submitter.errors import CasesUnavailable, QueueUnavailable, SandboxUnavailable, StoreUnavailable
-from submitter.grading import Grader
-from submitter.lease import LeaseKeeper
+from submitter.daemon import ClientThread
+from submitter.errors import SandboxUnavailable
 from submitter.model import (
     MOST_FAILURES,
     Assignment,
@@ -41,9 +36,9 @@ from submitter.model import (
     SubmissionKey,
     TestCase,
 )
-from submitter.ports import CaseStore, ResultStore, SubmissionQueue
-from submitter.processing import SubmissionProcessor
 from submitter.protocol import encode_body, parse_body
+from tests.schedule_daemons import Host, Killed, Task, run_here
+from tests.schedule_services import Clock, Services
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")
 KEYS = tuple(SubmissionKey(REF, digit * 32) for digit in "ab")
@@ -52,164 +47,10 @@ ASSIGNMENT = Assignment(
     ref=REF, cases=tuple(TestCase(CaseKind.TEST, n, str(n), "1") for n in range(1, BITS + 1)), language="python"
 )
 HOSTS = 2
-AT_ONCE = 2  # submissions a daemon
-LEASE_S = 120
 MOST_ROUNDS = 80  # of draining: far more than any schedule leaves to do
 STUCK_S = 30.0
 
 Action = tuple[Any, ...]
-
-
-class Services(Protocol):
-    """What a world stands on: memory, or the real adapters behind the gateway."""
-
-    queue: SubmissionQueue
-    results: ResultStore
-    cases: CaseStore
-    port_faults: bool  # whether faults are made at the ports, because there is no gateway
-
-    def upload(self, key: str, data: bytes) -> None: ...
-    def read(self, key: str) -> bytes | None: ...
-    def send(self, body: str) -> str:
-        """Returns the message's id."""
-        ...
-
-    def fault(self, operation: str, action: str, times: int) -> None: ...
-    def cut(self) -> None: ...
-    def clear(self) -> None: ...
-    def pass_time(self, seconds: float) -> None: ...
-    def waiting(self) -> int:
-        """How many messages are in the queue, hidden ones included."""
-        ...
-
-    def letters(self) -> list[tuple[str, str | None]]:
-        """Body and reason of what is in the dead-letter queue."""
-        ...
-
-    def history(self) -> list["Line"]: ...
-    def log(self) -> list[str]: ...
-
-
-@dataclass(frozen=True)
-class Line:
-    """One attempt, as the store remembers it."""
-
-    attempt_id: int
-    message_id: str | None
-    upload: str | None
-    is_published: bool
-    has_lease: bool
-
-
-class Clock:
-    """Stands where a module expects `time`."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-class _Killed(BaseException):
-    """The process is no more: nothing that it would have done next is done."""
-
-
-@dataclass(eq=False)
-class _Task:
-    """One thread of a daemon: a message on its way, or a round of its lease keeper."""
-
-    host: "_Host"
-    name: str
-    thread: threading.Thread | None = None
-    go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    where: str = "begins"
-    error: Exception | None = None
-    is_over: bool = False
-    failure: BaseException | None = None
-
-
-class _Host:
-    """One daemon, of which the world pulls the strings."""
-
-    def __init__(self, world: "World", number: int, life: int) -> None:
-        self.name = f"host-{number}:{life}"
-        self.is_dead = False
-        services = world.services
-        queue: Any = _Port(world, self, "queue", services.queue, QueueUnavailable)
-        results: Any = _Port(world, self, "results", services.results, StoreUnavailable)
-        cases: Any = _Port(world, self, "cases", services.cases, CasesUnavailable)
-        self.sandbox = FakeSandbox(lambda job, case_input: world.run_case(self, job, case_input))
-        self.leases = LeaseKeeper(queue, cases, LEASE_S)
-        self.daemon = Daemon(
-            queue=queue,
-            processor=SubmissionProcessor(cases, results, Grader(self.sandbox, world.work_dir / self.name), self.name),
-            leases=self.leases,
-            end_runs=self.sandbox.close,
-            concurrency=AT_ONCE,
-            poll_wait_s=0,
-            grace_s=0,
-        )
-
-    def take_one(self) -> None:
-        """What the master thread does with a free slot."""
-        with contextlib.suppress(QueueUnavailable):
-            delivery = self.daemon._receive()
-            if delivery is not None:
-                self.daemon._hand_over(delivery)
-                return
-        self.daemon._slots.release()
-
-
-class _Port:
-    """A port as a daemon's threads see it: each call waits until the schedule lets it happen, and may fail."""
-
-    def __init__(self, world: "World", host: _Host, name: str, inner: Any, error: type[Exception]) -> None:
-        self._world = world
-        self._host = host
-        self._name = name
-        self._inner = inner
-        self._error = error
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        def call(*args: Any, **named: Any) -> Any:
-            world = self._world
-            world.pause(self._host, f"{self._name}.{method}")
-            fault = world.port_fault(method, args)
-            if fault == "drop request":
-                raise self._error(f"{method}: told to fail before")
-            if method == "receive" and world.repeated:
-                return world.repeated.pop()
-            world.watch(lambda: world.before(method, args))
-            try:
-                answer = getattr(self._inner, method)(*args, **named)
-            finally:
-                world.note_write(method)
-            world.watch(lambda: world.after(self._host, method, args, answer))
-            if fault == "repeat reply" and answer is not None:
-                world.repeated.append(answer)
-            elif fault == "drop reply":
-                world.note_lost_reply(method, answer)
-                raise self._error(f"{method}: told to fail after")
-            return answer
-
-        return call
-
-    @contextlib.contextmanager
-    def publish_turn(self, attempt_id: int) -> Iterator[Any]:
-        self._world.pause(self._host, "cases.publish_turn")
-        with self._inner.publish_turn(attempt_id) as turn:
-            yield _Port(self._world, self._host, "turn", _AttemptsTurn(self._world, turn, attempt_id), CasesUnavailable)
-            self._world.pause(self._host, "cases.commit")
-
-
-class _AttemptsTurn:
-    def __init__(self, world: "World", turn: Any, attempt_id: int) -> None:
-        self._world, self._turn, self._attempt_id = world, turn, attempt_id
-
-    def record(self, outcome: Any, *, published: bool) -> None:
-        self._world.watch(lambda: self._world.see_publishing(self._attempt_id))
-        self._turn.record(outcome, published=published)
 
 
 class World:
@@ -224,16 +65,16 @@ class World:
         self.story: list[str] = []
         patch.setattr("submitter.lease.time", clock)
         patch.setattr(crash, "reached", self._crash_point)
-        patch.setattr(ClientThread, "start", _run_here)
+        patch.setattr(ClientThread, "start", run_here)
         structlog.configure(processors=[_drop])  # the story tells more; reset by the fixture of tests/conftest.py
         services.cases.save_assignment(ASSIGNMENT)
 
         self._parked = threading.Semaphore(0)
-        self._tasks: list[_Task] = []
-        self._by_thread: dict[threading.Thread, _Task] = {}
+        self._tasks: list[Task] = []
+        self._by_thread: dict[threading.Thread, Task] = {}
         self._lives = 0
         self._hosts = [self._new_host(number) for number in range(HOSTS)]
-        self._retired: list[_Host] = []  # told to end, and not there yet
+        self._retired: list[Host] = []  # told to end, and not there yet
 
         # The model.
         self._kinds: dict[SubmissionKey, list[str]] = {key: [] for key in KEYS}  # of each upload, the first is number 1
@@ -244,7 +85,7 @@ class World:
         self._garbage: list[str] = []
         self._leased: dict[tuple[str, str | None], tuple[int, float]] = {}  # who has it, at least until when
         self._overtaken: set[int] = set()
-        self._begun_by: dict[int, _Host] = {}
+        self._begun_by: dict[int, Host] = {}
         self._may_linger: set[int] = set()  # attempts that could not be ended: their lease just runs out
         self._port_faults: list[tuple[str, str]] = []
         self._sandbox_faults: list[str] = []
@@ -398,7 +239,7 @@ class World:
             with contextlib.suppress(BaseException):
                 self._finish(task)
 
-    def _is_at_work(self, task: _Task) -> bool:
+    def _is_at_work(self, task: Task) -> bool:
         """Whether the poll that just began brought something; one that did not is over."""
         while not task.is_over and task.where in ("begins", "queue.receive"):
             self._let(task)
@@ -432,7 +273,7 @@ class World:
 
     # -- threads, one at a time -------------------------------------------------------------------------------------
 
-    def pause(self, host: _Host, where: str) -> None:
+    def pause(self, host: Host, where: str) -> None:
         """Called by a daemon's thread: here the schedule may do something else first."""
         task = self._by_thread.get(threading.current_thread())
         if task is None:
@@ -441,7 +282,7 @@ class World:
         self._parked.release()
         task.go_on.acquire()
         if host.is_dead:
-            raise _Killed
+            raise Killed
         if task.error is not None:
             error, task.error = task.error, None
             raise error
@@ -451,15 +292,15 @@ class World:
         if task is not None:
             self.pause(task.host, point)
 
-    def _begin(self, host: _Host, name: str, work: Callable[[], None]) -> None:
-        task = _Task(host, name)
+    def _begin(self, host: Host, name: str, work: Callable[[], None]) -> None:
+        task = Task(host, name)
 
         def run() -> None:
             task.go_on.acquire()
             try:
                 if not host.is_dead:
                     work()
-            except _Killed:
+            except Killed:
                 pass
             except BaseException as exc:
                 task.failure = exc
@@ -471,10 +312,10 @@ class World:
         self._tasks.append(task)
         task.thread.start()
 
-    def _task(self, which: int) -> _Task | None:
+    def _task(self, which: int) -> Task | None:
         return self._tasks[which % len(self._tasks)] if self._tasks else None
 
-    def _let(self, task: _Task) -> None:
+    def _let(self, task: Task) -> None:
         """Go on to the next place to stop at, or to the end."""
         was_at = task.where
         task.go_on.release()
@@ -491,14 +332,14 @@ class World:
             if task.failure is not None:
                 raise AssertionError(f"a thread died: {task.failure!r}") from task.failure
 
-    def _finish(self, task: _Task) -> None:
+    def _finish(self, task: Task) -> None:
         while not task.is_over:
             self._let(task)
             self._look()
 
-    def _new_host(self, number: int) -> _Host:
+    def _new_host(self, number: int) -> Host:
         self._lives += 1
-        return _Host(self, number, self._lives)
+        return Host(self, number, self._lives)
 
     # -- what the daemons do, seen by the model ---------------------------------------------------------------------
 
@@ -512,7 +353,7 @@ class World:
                 return fault[1]
         return None
 
-    def _let_linger(self, host: _Host) -> None:
+    def _let_linger(self, host: Host) -> None:
         self._may_linger |= {attempt for attempt, by in self._begun_by.items() if by is host}
 
     def note_lost_reply(self, method: str, answer: Any) -> None:
@@ -520,7 +361,7 @@ class World:
         if method == "begin_attempt":
             self._may_linger.add(answer)
 
-    def run_case(self, host: _Host, job: Job, case_input: CaseInput) -> RunResult:
+    def run_case(self, host: Host, job: Job, case_input: CaseInput) -> RunResult:
         """One bit of the upload's number."""
         self.pause(host, f"case {case_input.arguments[0]}")
         if self._sandbox_faults:
@@ -544,7 +385,7 @@ class World:
             for key, number in self._owed.get(delivery.message_id, {}).items():
                 assert self._look_at(key) >= number, f"message deleted before upload {number} was seen through"
 
-    def after(self, host: _Host, method: str, args: Sequence[Any], answer: Any) -> None:
+    def after(self, host: Host, method: str, args: Sequence[Any], answer: Any) -> None:
         """An upload is leased to one attempt at a time, for as long as was promised."""
         if method == "begin_attempt":
             [start] = args
@@ -598,12 +439,6 @@ class World:
         later = range(self._shown[key], len(kinds) + 1)
         assert any(out == _out_of(kinds, number) for number in later), "results.json is there before its .out"
         return max(numbers)
-
-
-def _run_here(client: ClientThread) -> None:
-    """Instead of Thread.start: in the thread that took the message, which the world can stop."""
-    with contextlib.suppress(Exception):  # as a thread of its own would end, telling nobody
-        client.run()
 
 
 def _drop(*_: Any) -> Any:

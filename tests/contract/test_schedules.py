@@ -14,8 +14,8 @@ from submitter.adapters.memory import MemoryCaseStore, MemoryResultStore
 from submitter.daemon import ClientThread
 from submitter.lease import Lease
 from submitter.processing import SubmissionProcessor
-from tests.schedule_services import MotoHere, all_services, gateway_services, memory_services
-from tests.schedules import LEASE_S, Action, Clock, World
+from tests.schedule_services import LEASE_S, Clock, MotoHere, all_services, gateway_services, memory_services
+from tests.schedules import Action, World
 
 # -- schedules ----------------------------------------------------------------------------------------------------
 
