@@ -64,6 +64,18 @@ class StoreUnavailable(Unavailable):
     """S3 did not do what we asked."""
 
 
+class MailUnavailable(Unavailable):
+    """The mail service did not take a mail, for certain, and may another time."""
+
+
+class MailRefused(SubmitterError):
+    """The mail service will never take this mail, or not for this address."""
+
+
+class MailUnclear(SubmitterError):
+    """The mail service may have taken the mail: its answer did not come."""
+
+
 class HostShort(Unavailable):
     """This host is short of something: room on the work directory's disk, or rights there."""
 

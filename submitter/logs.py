@@ -36,6 +36,7 @@ EVENTS = {
     "message_split": "an S3 event with several objects became a message for each",
     "metadata_fields_unknown": "a submission's metadata has fields that are not ours; they were left out",
     "not_contained": "at its start the daemon could do what no program may; it takes no messages, and tries again",
+    "notice_not_noted": "a result was published without a notice for its students; the grade stands",
     "pool_keeper_failed": "an error that nobody foresaw while executors were started, asked or swept; it goes on",
     "queue_unavailable": "the queue did not answer; it is tried again after a growing delay",
     "receipt_handle_expired": "a message's visibility ran out before we were done with it",

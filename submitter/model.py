@@ -6,6 +6,7 @@ sizes are bytes. Bytes that a program printed stay bytes until a document is
 written from them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -185,6 +186,7 @@ class Assignment:
     input_mode: InputMode = InputMode.ARGUMENT
     comparison: Comparison = Comparison.TRAILING_BLANKS
     limits: Limits = field(default_factory=Limits)
+    notices: bool = False  # whether students are told of their results by e-mail
 
     @property
     def cases_bytes(self) -> int:
@@ -329,3 +331,68 @@ class AssignmentSummary:
     grade_cases: int
     points: float
     updated_at: datetime
+    notices: bool = False
+
+
+# -- notices ------------------------------------------------------------------------------------------------------
+
+TOLD_WITHIN_S = 24 * 3600.0  # of its result, or a notice is given up: nobody wants last week's news
+
+
+# One plain address, whatever a mail server would make of commas, brackets or quotes.
+_ADDRESS = re.compile(
+    r"{atom}(?:\.{atom})*@{label}(?:\.{label})*".format(
+        atom=r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", label=r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+    )
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether it is one e-mail address of plain ASCII, without a name or anything else."""
+    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
+
+
+class NoticeState(StrEnum):
+    """What has become of a mail to one student about one result."""
+
+    WAITING = "waiting"  # will be tried
+    SENDING = "sending"  # somebody has it in hand
+    SENT = "sent"  # the mail service has taken it
+    FAILED = "failed"  # it never will
+    UNCLEAR = "unclear"  # it may have: not sent again unasked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """
+    A notice in hand: whom to tell of which result.
+
+    `tries` counts from 1, and tells this claim from others; `email` is None if
+    nobody is registered with the token any more; `reason` is set when the
+    submission was rejected.
+    """
+
+    attempt_id: int
+    token: str = field(repr=False)
+    tries: int
+    email: str | None = field(repr=False)
+    ref: AssignmentRef
+    subid: str
+    state: str  # of the submission: graded or rejected
+    score: float
+    max_score: float
+    reason: str | None
+    graded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeLine:
+    """One line of `notices list`."""
+
+    ref: AssignmentRef
+    subid: str
+    email: str | None
+    state: NoticeState
+    tries: int
+    problem: str | None
+    noted_at: datetime

@@ -1,5 +1,5 @@
 """
-The four ports: what Submitter needs of the world, in its own words.
+The ports: what Submitter needs of the world, in its own words.
 
 Adapters turn a client library's exceptions into ours and decide nothing.
 Every call is bounded in time by its adapter.
@@ -16,6 +16,9 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     Job,
+    Notice,
+    NoticeLine,
+    NoticeState,
     Outcome,
     RunResult,
     StoredObject,
@@ -106,12 +109,69 @@ class Turn(Protocol):
     """The right to publish one submission's result; held by at most one attempt, on any host."""
 
     def record(self, outcome: Outcome, *, published: bool) -> None:
-        """Note the attempt's outcome; kept when the turn ends without an exception. To be called once."""
+        """
+        Note the attempt's outcome; kept when the turn ends without an exception. To be called once.
+
+        With a published outcome goes a notice for each student to be told of it,
+        if the assignment asks for notices and the same was not said of the same
+        upload before. Should that fail, the outcome is kept without.
+        """
+        ...
+
+
+class NoticeStore(Protocol):
+    """What students are yet to be told of; written by Turn.record. All methods raise CasesUnavailable."""
+
+    def claim(self, lease_s: float) -> Notice | None:
+        """
+        The next that is due, the longest due first; None if none is. Nobody else gets it for `lease_s` seconds.
+
+        A claim that was not settled by then leaves the notice `unclear`; one that
+        has waited for longer than TOLD_WITHIN_S is `failed`, and not given.
+        """
+        ...
+
+    def settle(self, notice: Notice, state: NoticeState, problem: str | None = None, again_in_s: float = 0.0) -> None:
+        """
+        What became of a claim; `again_in_s` is for how long it waits before it is given again, if it is to.
+
+        A second call changes nothing, unless the first said `unclear`.
+        """
+        ...
+
+    def unsent(self) -> Sequence[NoticeLine]:
+        """All that are not `sent`, in the order of their results."""
+        ...
+
+    def retry(self) -> int:
+        """Let those that are `failed` or `unclear` wait again, from now; how many they were."""
+        ...
+
+
+class Mailer(Protocol):
+    """Sends mail. Calls of several threads at once are served independently."""
+
+    def send(self, to: str, message: bytes) -> None:
+        """
+        Hand one mail to the mail service. It is never handed over twice in a call.
+
+        Args:
+            to: the one address it goes to, whatever the message says.
+            message: the whole of it with its headers, in ASCII, with lines ended by CRLF.
+
+        Raises:
+            MailUnavailable: it was not taken, for certain, and may be another time.
+            MailRefused: it was not, and never will be.
+            MailUnclear: it may have been taken.
+        """
         ...
 
 
 class CaseStore(Protocol):
     """Assignments, cases, registrations, submissions and results. All methods raise CasesUnavailable."""
+
+    @property
+    def notices(self) -> NoticeStore: ...
 
     def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
         """

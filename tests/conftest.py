@@ -53,7 +53,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: str) -> Iterator[str]:
     """The name of a database with our schema and no rows. Nobody stays connected to it: it could not be cloned."""
-    with _new_database(postgres_server) as url:
+    with new_database(postgres_server) as url:
         migrations.apply(url, resource("sql"))
         yield urlsplit(url).path.removeprefix("/")
 
@@ -61,19 +61,20 @@ def migrated_template(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_server: str, migrated_template: str) -> Iterator[str]:
     """A database of the test's own with our schema and no rows."""
-    with _new_database(postgres_server, migrated_template) as url:
+    with new_database(postgres_server, migrated_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_database_url(postgres_server: str) -> Iterator[str]:
     """A database of the test's own without our schema."""
-    with _new_database(postgres_server) as url:
+    with new_database(postgres_server) as url:
         yield url
 
 
 @contextmanager
-def _new_database(server: str, template: str = "template1") -> Iterator[str]:
+def new_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database that ends with the context."""
     name = f"submitter_test_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())

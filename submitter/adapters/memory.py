@@ -1,5 +1,5 @@
 """
-The four ports in plain dicts: for tests and for runs without any service.
+The ports in plain dicts: for tests and for runs without any service.
 
 Everything is thread-safe, kept as long as the object lives, and can be told to
 fail: `store.fail_next(StoreUnavailable("full"), method="put")`.
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import ClassVar
 
+from submitter.adapters.memory_notices import MemoryNoticeStore
 from submitter.errors import (
     AlreadyGraded,
     AssignmentRefused,
@@ -259,7 +260,8 @@ class MemoryCaseStore(_FailsOnRequest):
     """
     ports.CaseStore; tests look at `history`, where every attempt stays, in the order of beginning.
 
-    `fail_next(..., method="record")` makes the recording of a turn fail.
+    `fail_next(..., method="record")` makes the recording of a turn fail; `claim`
+    and `settle` are the calls of `notices`.
 
     Args:
         turn_wait_s: how long `publish_turn` waits for another attempt's turn to end.
@@ -267,7 +269,7 @@ class MemoryCaseStore(_FailsOnRequest):
         clock: monotonic seconds, by which leases end.
     """
 
-    _calls_elsewhere = frozenset({"record"})
+    _calls_elsewhere = frozenset({"record", "claim", "settle"})
 
     def __init__(
         self,
@@ -278,6 +280,8 @@ class MemoryCaseStore(_FailsOnRequest):
         super().__init__()
         self._clock = clock
         self.history: list[Attempt] = []
+        self.notices = MemoryNoticeStore(self._fail_if_told, clock, now, self.email_of)
+        self._shown: dict[tuple[AssignmentRef, str], Attempt] = {}
         self._turn_wait_s = turn_wait_s
         self._now = now
         self._assignments: dict[AssignmentRef, tuple[Assignment, datetime]] = {}
@@ -289,6 +293,10 @@ class MemoryCaseStore(_FailsOnRequest):
         """Make a token known, as the front end does."""
         with self._lock:
             self._emails[token] = email
+
+    def email_of(self, token: str) -> str | None:
+        with self._lock:
+            return self._emails.get(token)
 
     def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
         self._fail_if_told("load_assignment")
@@ -377,6 +385,8 @@ class MemoryCaseStore(_FailsOnRequest):
             yield turn
             for outcome, published in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
+                if published:
+                    self._show(attempt, outcome)
 
     @contextmanager
     def _turn_of(self, key: SubmissionKey) -> Iterator[None]:
@@ -391,6 +401,39 @@ class MemoryCaseStore(_FailsOnRequest):
         finally:
             lock.release()
 
+    def _show(self, attempt: Attempt, outcome: Outcome) -> None:
+        """From now on it is the result that the student sees; tell them, unless they know."""
+        key = attempt.start.key
+        before = self._shown.get((key.ref, key.subid))
+        self._shown[key.ref, key.subid] = attempt
+        if key.ref not in self._assignments or not self._assignments[key.ref][0].notices:
+            return
+        if (
+            before is not None
+            and before.outcome is not None
+            and before.start.upload == attempt.start.upload
+            and _told(before.outcome) == _told(outcome)
+        ):
+            return
+        with self._lock:
+            # An upload whose metadata was broken names nobody; who handed it in before is still known.
+            tokens = next(
+                (
+                    earlier.start.tokens
+                    for earlier in reversed(self.history)
+                    if (earlier.start.key.ref, earlier.start.key.subid) == (key.ref, key.subid) and earlier.start.tokens
+                ),
+                (),
+            )
+            by_address = {self._emails[token].lower(): token for token in tokens if token in self._emails}
+        self.notices.note(attempt.attempt_id, key, outcome, sorted(by_address.values()))
+
+
+def _told(outcome: Outcome) -> tuple[object, ...]:
+    """What a notice says of it."""
+    report = outcome.report
+    return (outcome.reason, report.score, report.max_score) if report else (outcome.reason,)
+
 
 def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
     kinds = [case.kind for case in assignment.cases]
@@ -402,6 +445,7 @@ def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
         grade_cases=kinds.count(CaseKind.GRADE),
         points=sum(case.points for case in assignment.cases),
         updated_at=updated_at,
+        notices=assignment.notices,
     )
 
 

@@ -21,6 +21,7 @@ from submitter.adapters.postgres_connections import (
     numeric,
     only_value,
 )
+from submitter.adapters.postgres_notices import PostgresNoticeStore
 from submitter.errors import AssignmentRefused
 from submitter.model import (
     MAX_CASES_BYTES,
@@ -54,6 +55,7 @@ class PostgresCaseStore:
     def __init__(self, database_url: str, pool_size: int, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
         self._connections = Connections(database_url, pool_size, lock_timeout_s=lock_timeout_s)
         self._transaction = self._connections.transaction
+        self.notices = PostgresNoticeStore(self._connections)
 
     def close(self) -> None:
         """Close the connections that are not in use, and the others when they come back. A second call does nothing."""
@@ -73,7 +75,7 @@ class PostgresCaseStore:
             rows = cursor.execute(
                 """
                 SELECT a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
-                       a.output_bytes, a.file_bytes, a.processes, a.source_bytes,
+                       a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
                        c.kind, c.ordinal, c.input, c.expected, c.points, size.bytes AS cases_bytes
                 FROM submitter.assignments AS a
                 CROSS JOIN LATERAL (
@@ -106,6 +108,7 @@ class PostgresCaseStore:
                 processes=settings["processes"],
                 source_bytes=settings["source_bytes"],
             ),
+            notices=settings["notices"],
         )
 
     def save_assignment(self, assignment: Assignment) -> None:
@@ -124,15 +127,15 @@ class PostgresCaseStore:
                     """
                     INSERT INTO submitter.assignments (
                         admin, event, name, language, input_mode, comparison, cpu_time_s, wall_time_s,
-                        memory_bytes, output_bytes, file_bytes, processes, source_bytes)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        memory_bytes, output_bytes, file_bytes, processes, source_bytes, notices)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     ON CONFLICT (admin, event, name) DO UPDATE SET
                         language = excluded.language, input_mode = excluded.input_mode,
                         comparison = excluded.comparison, cpu_time_s = excluded.cpu_time_s,
                         wall_time_s = excluded.wall_time_s, memory_bytes = excluded.memory_bytes,
                         output_bytes = excluded.output_bytes, file_bytes = excluded.file_bytes,
                         processes = excluded.processes, source_bytes = excluded.source_bytes,
-                        updated_at = now()
+                        notices = excluded.notices, updated_at = now()
                     RETURNING id
                     """,
                     (
@@ -149,6 +152,7 @@ class PostgresCaseStore:
                         limits.file_bytes,
                         limits.processes,
                         limits.source_bytes,
+                        assignment.notices,
                     ),
                 ).fetchone()
                 assignment_id = only_value(found)
@@ -171,7 +175,7 @@ class PostgresCaseStore:
                 """
                 SELECT a.admin, a.event, a.name, a.language, a.input_mode,
                        count(*) FILTER (WHERE c.kind = 'test'), count(*) FILTER (WHERE c.kind = 'grade'),
-                       coalesce(sum(c.points), 0), a.updated_at
+                       coalesce(sum(c.points), 0), a.updated_at, a.notices
                 FROM submitter.assignments AS a
                 LEFT JOIN submitter.test_cases AS c ON c.assignment_id = a.id
                 GROUP BY a.id
@@ -187,8 +191,9 @@ class PostgresCaseStore:
                 grade_cases=grade_cases,
                 points=float(points),
                 updated_at=updated_at,
+                notices=notices,
             )
-            for admin, event, name, language, input_mode, test_cases, grade_cases, points, updated_at in rows
+            for admin, event, name, language, input_mode, test_cases, grade_cases, points, updated_at, notices in rows
         ]
 
     # -- students -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
+from submitter.adapters.postgres_notices import note_result
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
 from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
 
@@ -93,19 +94,24 @@ def end_attempt(connection: Connection, attempt_id: int, failure: str | None) ->
 def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn"]:
     """See the port's `publish_turn`; the turn ends with the transaction."""
     found = connection.execute(
-        "SELECT id FROM submitter.submissions "
-        "WHERE id = (SELECT submission_id FROM submitter.attempts WHERE id = %s) FOR UPDATE",
+        """
+        SELECT s.id, (SELECT a.notices FROM submitter.assignments AS a
+                      WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment))
+        FROM submitter.submissions AS s
+        WHERE s.id = (SELECT submission_id FROM submitter.attempts WHERE id = %s) FOR UPDATE
+        """,
         (attempt_id,),
     ).fetchone()
     if found is None:
         raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
+    submission_id, wants_notices = found
     # Whoever would take the lease over must wait for the row that is held now.
     lease = connection.execute(
         "SELECT lease_expires_at FROM submitter.attempts WHERE id = %s", (attempt_id,)
     ).fetchone()
     if only_value(lease) is None:
         raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
-    yield PostgresTurn(connection, only_value(found), attempt_id)
+    yield PostgresTurn(connection, submission_id, attempt_id, wants_notices=bool(wants_notices))
     if connection.info.transaction_status is TransactionStatus.INERROR:
         # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
         raise CasesUnavailable(f"the result of the attempt {attempt_id} could not be recorded")
@@ -114,7 +120,8 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
 class PostgresTurn:
     """A turn: the transaction that holds the submission's row."""
 
-    def __init__(self, connection: Connection, submission_id: int, attempt_id: int) -> None:
+    def __init__(self, connection: Connection, submission_id: int, attempt_id: int, *, wants_notices: bool) -> None:
+        self._wants_notices = wants_notices
         self._connection = connection
         self._submission_id = submission_id
         self._attempt_id = attempt_id
@@ -184,6 +191,8 @@ class PostgresTurn:
                 (self._attempt_id,),
             )
             if published:
+                if self._wants_notices:
+                    note_result(self._connection, self._attempt_id, self._submission_id)
                 self._connection.execute(
                     "UPDATE submitter.submissions "
                     "SET state = %s, published_attempt = %s, updated_at = clock_timestamp() WHERE id = %s",

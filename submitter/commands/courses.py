@@ -75,6 +75,7 @@ def cases() -> None:
 @click.option("--assignment", "ref", type=ASSIGNMENT, required=True)
 @click.option("--bucket", "in_bucket", is_flag=True, help="PATH is a prefix in SUBMITTER_BUCKET, not a folder here.")
 @limit_options
+@click.option("--notices/--no-notices", default=None, help="Tell students of their results by e-mail, or not.")
 @as_json
 def cases_import(
     path: str,
@@ -84,6 +85,7 @@ def cases_import(
     comparison: str | None,
     time_limit_s: float | None,
     memory_limit_mib: int | None,
+    notices: bool | None,
     as_json: bool,
 ) -> None:
     """
@@ -103,6 +105,8 @@ def cases_import(
         assignment = with_options(
             dataclasses.replace(known, cases=imported), input_mode, comparison, time_limit_s, memory_limit_mib
         )
+        if notices is not None:
+            assignment = dataclasses.replace(assignment, notices=notices)
         check_assignment(assignment)
         store.save_assignment(assignment)
     counts = {kind: sum(case.kind == kind for case in imported) for kind in ("test", "grade")}
@@ -157,7 +161,7 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
     else:
         tables.print_table(
             "",
-            ["assignment", "language", "input", "test.", "grade.", "points.", "changed"],
+            ["assignment", "language", "input", "test.", "grade.", "points.", "notices", "changed"],
             [
                 (
                     str(one.ref),
@@ -166,6 +170,7 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
                     str(one.test_cases),
                     str(one.grade_cases),
                     tables.points(one.points),
+                    "on" if one.notices else "off",
                     f"{one.updated_at:%Y-%m-%d %H:%M}",
                 )
                 for one in summaries

@@ -27,7 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.turns",
         }
     ),
-    frozenset({"adapters.aws", "adapters.postgres_connections"}),
+    frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory_notices"}),
+    frozenset({"adapters.postgres_notices"}),
     frozenset({"adapters.postgres_attempts"}),
     frozenset(
         {
@@ -59,7 +60,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Rooms without I/O, clock, randomness or threads: what they import of the standard library, and nothing else.
 PURE = {
     "errors": set[str](),
-    "model": {"collections", "dataclasses", "datetime", "enum", "pathlib"},
+    "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
     "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
