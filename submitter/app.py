@@ -21,7 +21,8 @@ from submitter.executors.pool import SERVES_BOX, ExecutorPool, FreshExecutors
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader
 from submitter.lease import Lease, LeaseKeeper
-from submitter.ports import CaseStore, ResultStore
+from submitter.notifier import Notifier
+from submitter.ports import CaseStore, Mailer, NoticeStore, ResultStore
 from submitter.processing import SubmissionProcessor
 from submitter.workdir import check_room, sweep_work_directories
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from submitter.adapters.sqs import SqsSubmissionQueue
     from submitter.daemon import Daemon
 
-SPARE_CONNECTIONS = 4  # beside one a slot: the poller, the lease keeper, a command
+SPARE_CONNECTIONS = 4  # beside one a slot: the poller, the lease keeper, the notifier, a command
 
 log = structlog.get_logger()
 
@@ -129,6 +130,27 @@ def open_queue(config: Config, *, is_urgent: bool = False) -> "SqsSubmissionQueu
     return SqsSubmissionQueue(client, config.queue_url, config.visibility_timeout_s)
 
 
+def open_mailer(config: Config) -> Mailer | None:
+    """How mail is sent; None where the operator has not said how."""
+    if config.notices == "ses":
+        from submitter.adapters.aws import make_client
+        from submitter.adapters.ses import SesMailer
+
+        return SesMailer(make_client("sesv2", attempts=1), config.notices_from)
+    if config.notices == "smtp":
+        from submitter.adapters.smtp import SmtpMailer
+
+        assert config.smtp_server is not None  # Config.from_env has seen to it
+        return SmtpMailer(config.smtp_server, config.notices_from)
+    return None
+
+
+def open_notifier(config: Config, notices: NoticeStore) -> Notifier | None:
+    """Who tells students of results; None where no mail is sent."""
+    mailer = open_mailer(config)
+    return None if mailer is None else Notifier(notices, mailer, config.notices_from)
+
+
 @contextmanager
 def open_processor(config: Config, *, work_dir: Path | None = None) -> Iterator[tuple[SubmissionProcessor, Lease]]:
     """A processor for one submission, for `process`, and a lease to do it under; its sandbox is closed at the end."""
@@ -184,6 +206,7 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
                     SandboxUnavailable: lambda: check_sandbox(sandbox),
                     HostShort: lambda: check_room(config.work_dir),
                 },
+                notifier=open_notifier(config, cases.notices),
                 concurrency=config.concurrency,
                 poll_wait_s=config.poll_wait_s,
                 grace_s=config.grace_period_s,

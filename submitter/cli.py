@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, queues
+from submitter.commands import courses, grading, machine, notices, queues
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -67,5 +67,6 @@ for _command in (
     courses.db,
     courses.cases,
     queues.dlq,
+    notices.notices,
 ):
     cli.add_command(_command)

@@ -10,12 +10,33 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from submitter import __version__
 from submitter.errors import ConfigError
+from submitter.model import is_address
 
 DEFAULT_IMAGE = f"submitter-executor:{__version__}"
 MAX_VISIBILITY_S = 12 * 3600  # SQS's own
+
+
+SMTP_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """
+    A mail server.
+
+    `scheme`: `smtp` (TLS is asked for after the greeting, and needed), `smtps`
+    (TLS from the first byte) or `smtp+plain` (none).
+    """
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""  # empty: without logging in
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +57,9 @@ class Config:
     poll_wait_s: int = 20  # one long poll; a shutdown waits for it
     grace_period_s: float = 90.0  # systemd's TimeoutStopSec is this + 30
     log_format: str = "auto"
+    notices: str = "off"  # how mail to students is sent
+    notices_from: str = ""  # the address it comes from
+    smtp_server: SmtpServer | None = None
     region: str | None = None  # None: the AWS client library's own ways to find it
 
     @classmethod
@@ -58,6 +82,10 @@ class Config:
                 values[name] = parse(text)
             except ValueError as exc:
                 faults.append(f"{variable} {exc}")
+        if (how := values.get("notices", "off")) != "off":
+            for name in ("notices_from", *(["smtp_server"] if how == "smtp" else [])):
+                if not environ.get(SETTINGS[name][0], "").strip():
+                    faults.append(f"{SETTINGS[name][0]} is not set, which SUBMITTER_NOTICES={how} needs")
         values["region"] = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None
         if faults:
             raise ConfigError("; ".join(faults) + " (docs/operators.md lists every setting)")
@@ -106,6 +134,27 @@ def _modules(text: str) -> tuple[str, ...]:
     return names
 
 
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError(f"must be one plain e-mail address like grades@example.edu, not {text!r}")
+    return text
+
+
+def _smtp_server(text: str) -> SmtpServer:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port or SMTP_PORTS.get(url.scheme)
+    except ValueError:  # not a port, or not an IPv6 address
+        host, port = "", None
+    if not host or port is None or url.path not in {"", "/"} or url.query or url.fragment:
+        # Without the text itself, which may hold a password.
+        raise ValueError("must be like smtp://user:password@mail.example.edu:587, or with smtps:// or smtp+plain://")
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    if user and url.scheme == "smtp+plain":
+        raise ValueError("has a user, whose password smtp+plain:// would send for all to read: use smtp:// or smtps://")
+    return SmtpServer(url.scheme, host, port, user, password)
+
+
 # field -> the variable's name and how it is read (a ValueError says what the value must be)
 SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "queue_url": ("SUBMITTER_QUEUE_URL", str),
@@ -122,4 +171,7 @@ SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "poll_wait_s": ("SUBMITTER_POLL_WAIT", _whole(0, 20)),
     "grace_period_s": ("SUBMITTER_GRACE_PERIOD", _seconds),
     "log_format": ("SUBMITTER_LOG_FORMAT", _one_of("auto", "json", "pretty")),
+    "notices": ("SUBMITTER_NOTICES", _one_of("off", "ses", "smtp")),
+    "notices_from": ("SUBMITTER_NOTICES_FROM", _address),
+    "smtp_server": ("SUBMITTER_SMTP_URL", _smtp_server),
 }

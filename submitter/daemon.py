@@ -1,14 +1,16 @@
 """
 The daemon: takes messages from the queue and sees every one to its end.
 
-How it works. Three kinds of threads:
+How it works. Four kinds of threads:
 
 - the main thread installs the signal handlers, starts the others, and then
   only waits for a signal, decides and joins;
 - the master thread long-polls the queue, but only when a slot is free: a
   message held in memory is already spending its visibility timeout;
 - a `ClientThread` per message takes it through: parse, process, delete. It
-  holds a slot, and the lease keeper renews its message meanwhile.
+  holds a slot, and the lease keeper renews its message meanwhile;
+- the notifier, where there is one, tells students of results; nobody waits
+  for it but a shutdown, and that no longer than for the others.
 
 What passes between them: slots (a semaphore), deliveries (handed to the
 ClientThread that is made for one), and the stop event. This module is the one
@@ -42,6 +44,7 @@ from submitter.errors import (
 )
 from submitter.lease import Lease, LeaseKeeper
 from submitter.model import SubmissionKey
+from submitter.notifier import Notifier
 from submitter.ports import Delivery, SubmissionQueue
 from submitter.processing import SubmissionProcessor
 from submitter.protocol import encode_body, parse_body
@@ -185,6 +188,7 @@ class Daemon:
         find_leaks: Callable[[], list[str]] = list,
         probes: Mapping[type[Unavailable], Callable[[], None]] | None = None,
         service: Service | None = None,
+        notifier: Notifier | None = None,
         concurrency: int,
         poll_wait_s: int,
         grace_s: float,
@@ -207,6 +211,7 @@ class Daemon:
         self._renew_executors = renew_executors
         self._dependencies = Dependencies(probes or {})
         self._service = service or Service()
+        self._notifier = notifier
         self._slots = threading.Semaphore(concurrency)
         self._stopping = threading.Event()
         self._signals: SimpleQueue[int | None] = SimpleQueue()  # safe to put into from a signal handler
@@ -220,6 +225,8 @@ class Daemon:
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(signum, lambda received, _frame: self._signals.put(received))
         self._leases.start()
+        if self._notifier is not None:
+            self._notifier.start()
         master = threading.Thread(target=self._poll_until_stopped, name="master", daemon=True)
         master.start()
         log.info("daemon_started", concurrency=self._concurrency)
@@ -247,11 +254,15 @@ class Daemon:
         """In the order in which work flows: the poll, the clients, what is left of them, and the leases last."""
         crash.reached("P17")
         deadline = time.monotonic() + self._grace_s
+        if self._notifier is not None:
+            self._notifier.stop()  # after the mail in hand, which has until then
         finished = self._join([master], deadline) and self._join(self._running(), deadline)
         if not finished:
             log.warning("shutdown_hurried", unfinished=len(self._running()))
         self._end_runs()
         self._join(self._running(), time.monotonic() + UNFINISHED_WAIT_S)
+        if self._notifier is not None and finished:
+            self._join([self._notifier.thread], deadline)
         self._leases.stop()
         log.info("daemon_stopped", unfinished=len(self._running()))
 

@@ -14,6 +14,7 @@ from submitter.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
 CONNECT_TIMEOUT_S = 5
@@ -38,12 +39,21 @@ def make_client(
     max_pool_connections: int = ...,
     read_timeout_s: int = ...,
 ) -> "SQSClient": ...
+@overload
+def make_client(
+    service: Literal["sesv2"],
+    environ: Mapping[str, str] = ...,
+    *,
+    read_timeout_s: int = ...,
+    attempts: int = ...,
+) -> "SESV2Client": ...
 def make_client(
     service: str,
     environ: Mapping[str, str] = os.environ,
     *,
     max_pool_connections: int = 10,
     read_timeout_s: int = READ_TIMEOUT_S,
+    attempts: int | None = None,
 ) -> Any:
     """
     Make a client for one AWS service. It may be shared by threads; make it once, in the main thread.
@@ -53,6 +63,7 @@ def make_client(
             not there, botocore looks for as it always does: a profile, then the machine's role.
         max_pool_connections: at least the number of threads that use the client at once.
         read_timeout_s: how long an answer may keep us waiting, each time that it is asked for.
+        attempts: how often a call is made that fails by what may pass, by default ATTEMPTS; 1 where a second does harm.
 
     Raises:
         ConfigError: the settings make no client, for instance because no region is known.
@@ -61,7 +72,7 @@ def make_client(
     config = ClientConfig(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=read_timeout_s,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
         max_pool_connections=max_pool_connections,
         # A company's proxy cannot reach this machine's loopback: the embedded services are called directly.
         proxies={} if _is_loopback(endpoint) else None,

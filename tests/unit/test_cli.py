@@ -110,6 +110,8 @@ COMMANDS = [
     ["cases", "import"],
     ["cases", "export"],
     ["cases", "list"],
+    ["notices", "list"],
+    ["notices", "retry"],
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from submitter import __version__
-from submitter.config import SETTINGS, Config
+from submitter.config import SETTINGS, Config, SmtpServer
 from submitter.errors import ConfigError
 
 GOOD = {
@@ -25,6 +25,9 @@ GOOD = {
     "SUBMITTER_POLL_WAIT": "5",
     "SUBMITTER_GRACE_PERIOD": "12.5",
     "SUBMITTER_LOG_FORMAT": "json",
+    "SUBMITTER_NOTICES": "smtp",
+    "SUBMITTER_NOTICES_FROM": "grades@example.edu",
+    "SUBMITTER_SMTP_URL": "smtps://submitter:open%20door@mail.example.edu",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
@@ -46,6 +49,9 @@ def test_empty_environment_gives_the_documented_defaults(monkeypatch: pytest.Mon
         poll_wait_s=20,
         grace_period_s=90.0,
         log_format="auto",
+        notices="off",
+        notices_from="",
+        smtp_server=None,
         region=None,
     )
 
@@ -72,6 +78,9 @@ def test_every_setting_is_read() -> None:
         poll_wait_s=5,
         grace_period_s=12.5,
         log_format="json",
+        notices="smtp",
+        notices_from="grades@example.edu",
+        smtp_server=SmtpServer("smtps", "mail.example.edu", 465, "submitter", "open door"),
         region="eu-central-1",
     )
     assert {variable for variable, _ in SETTINGS.values()} | {"AWS_DEFAULT_REGION"} == set(GOOD)
@@ -116,6 +125,23 @@ def test_all_that_is_missing_or_wrong_is_told_in_one_message() -> None:
         ("SUBMITTER_ISOLATION", "none"),
         ("SUBMITTER_RUNTIME", "crun"),
         ("SUBMITTER_LOG_FORMAT", "xml"),
+        ("SUBMITTER_NOTICES", "mail"),
+        *(
+            ("SUBMITTER_NOTICES_FROM", value)
+            for value in ("grades", "Grades <grades@example.edu>", "a@b, c@d", "a@b\nBcc: c@d", "ä@example.edu")
+        ),
+        *(
+            ("SUBMITTER_SMTP_URL", value)
+            for value in (
+                "mail.example.edu",
+                "http://mail.example.edu",
+                "smtp://",
+                "smtp://mail:99999",
+                "smtp://mail/path",
+                "smtp://mail?tls=no",
+                "smtp+plain://submitter:sesame@mail",
+            )
+        ),
     ],
 )
 def test_value_out_of_range_is_refused_by_the_variables_name(variable: str, value: str) -> None:
@@ -134,6 +160,9 @@ def test_value_out_of_range_is_refused_by_the_variables_name(variable: str, valu
         ("SUBMITTER_GRACE_PERIOD", "0", "grace_period_s", 0.0),
         ("SUBMITTER_CONCURRENCY", "", "concurrency", Config().concurrency),
         ("AWS_REGION", "us-west-2", "region", "us-west-2"),
+        ("SUBMITTER_SMTP_URL", "smtp://mail", "smtp_server", SmtpServer("smtp", "mail", 587)),
+        ("SUBMITTER_SMTP_URL", "smtp+plain://[::1]/", "smtp_server", SmtpServer("smtp+plain", "::1", 25)),
+        ("SUBMITTER_SMTP_URL", "smtp://u:p%40@m:2525", "smtp_server", SmtpServer("smtp", "m", 2525, "u", "p@")),
     ],
 )
 def test_value_at_a_bound_is_taken(variable: str, value: str, field: str, expected: Any) -> None:
@@ -142,6 +171,31 @@ def test_value_at_a_bound_is_taken(variable: str, value: str, field: str, expect
 
 def test_only_what_a_command_needs_must_be_set() -> None:
     assert Config.from_env({"SUBMITTER_BUCKET": "b"}, ["bucket"]).queue_url == ""
+
+
+@pytest.mark.parametrize(
+    ("how", "missing"),
+    [
+        ("off", []),
+        ("ses", ["SUBMITTER_NOTICES_FROM"]),
+        ("smtp", ["SUBMITTER_NOTICES_FROM", "SUBMITTER_SMTP_URL"]),
+    ],
+)
+def test_mail_needs_an_address_and_a_server_and_says_so_with_all_else(how: str, missing: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env({"SUBMITTER_NOTICES": how, "SUBMITTER_CONCURRENCY": "x"})
+    text = str(caught.value)
+    assert "SUBMITTER_CONCURRENCY must" in text
+    told = [name for name in ("SUBMITTER_NOTICES_FROM", "SUBMITTER_SMTP_URL") if f"{name} is not set" in text]
+    assert told == missing
+
+
+def test_the_mail_servers_password_is_never_shown() -> None:
+    assert "open" not in repr(Config.from_env(GOOD))
+    for url in ("smtp+plain://u:sesame@mail", "smtp://u:sesame@mail:port", "ftp://u:sesame@mail"):
+        with pytest.raises(ConfigError) as caught:
+            Config.from_env({"SUBMITTER_SMTP_URL": url})
+        assert "sesame" not in str(caught.value)
 
 
 def test_password_in_the_database_url_is_not_shown() -> None:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,16 @@ import structlog
 from structlog.testing import capture_logs
 
 from submitter import daemon as daemon_module
+from submitter import notifier as notifier_module
 from submitter.adapters.memory import FakeSandbox, MemoryCaseStore, MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory_notices import FakeMailer
 from submitter.daemon import LONGEST_DELAY_S, WAITS_FOR_FILES, ClientThread, Daemon, retry_delay_s
 from submitter.dependencies import Dependencies
 from submitter.errors import (
     CasesUnavailable,
     HostShort,
     LeaseLost,
+    MailUnavailable,
     NotBegun,
     QueueUnavailable,
     SandboxUnavailable,
@@ -41,7 +44,8 @@ from submitter.model import (
     SubmissionKey,
     TestCase,
 )
-from submitter.ports import Delivery
+from submitter.notifier import Notifier
+from submitter.ports import Delivery, Mailer
 from submitter.processing import SubmissionProcessor
 from submitter.protocol import encode_body
 from submitter.workdir import work_directory
@@ -141,11 +145,13 @@ class House:
     answer: Callable[[Job, CaseInput], RunResult] | None = None
     on_end_runs: Callable[[], None] = lambda: None
     find_leaks: Callable[[], list[str]] = list
+    mailer: Mailer | None = None  # with one, the assignment asks for notices
     exit_code: int | None = None
 
     def __post_init__(self) -> None:
         self.cases = MemoryCaseStore(clock=lambda: self.queue.now_s)
-        self.cases.save_assignment(ASSIGNMENT)
+        self.cases.save_assignment(replace(ASSIGNMENT, notices=self.mailer is not None))
+        self.cases.register("a" * 32, "ada@example.edu")
         self.sandbox = FakeSandbox(self._run_program)
         self.daemon = Daemon(
             queue=self.queue,
@@ -154,6 +160,7 @@ class House:
             end_runs=self._end_runs,
             find_leaks=self.find_leaks,
             probes={StoreUnavailable: self.store.check, CasesUnavailable: self.cases.check},
+            notifier=None if self.mailer is None else Notifier(self.cases.notices, self.mailer, "grades@example.edu"),
             concurrency=self.concurrency,
             poll_wait_s=20,
             grace_s=self.grace_s,
@@ -210,9 +217,10 @@ MakeHouse = Callable[..., House]
 
 
 @pytest.fixture
-def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
+def make_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeHouse]:
     """Makes a House that is not started yet; it is stopped at the end, in a hurry if need be."""
     made: list[House] = []
+    monkeypatch.setattr(notifier_module, "LOOK_EVERY_S", 0.01)
 
     def make(**settings: Any) -> House:
         made.append(House(tmp_path / str(len(made)), **settings))
@@ -974,3 +982,75 @@ def test_log_names_the_submission_and_keeps_secrets_and_outputs_to_itself(house:
     assert "what-the-student-printed" not in text
     assert "message-1#" not in text  # a receipt handle
     assert "a" * 32 not in text  # a token
+
+
+# -- notices ------------------------------------------------------------------------------------------------------
+
+
+class HungMailer:
+    """A mail service that takes a mail and does not answer."""
+
+    def __init__(self) -> None:
+        self.reached, self.let_go = threading.Event(), threading.Event()
+
+    def send(self, to: str, message: bytes) -> None:
+        self.reached.set()
+        self.let_go.wait(TIMEOUT_S)
+
+
+def test_a_result_is_told_once_however_often_its_message_comes(make_house: MakeHouse) -> None:
+    mailer = FakeMailer()
+    house = make_house(mailer=mailer)
+    house.submit()
+    house.queue.send(encode_body(key()))
+    house.start()
+    house.queue.wait_for("delete", 2)
+    eventually(lambda: len(mailer.sent) > 0)
+    assert house.stop() == 0
+    assert [address for address, _ in mailer.sent] == ["ada@example.edu"]
+    assert house.cases.notices.claim(1) is None
+
+
+def test_a_mail_service_that_hangs_keeps_no_submission_waiting_and_no_shutdown(make_house: MakeHouse) -> None:
+    """It gets what is left of the grace period, and no more."""
+    mailer = HungMailer()
+    house = make_house(mailer=mailer, grace_s=0.3)
+    house.submit(1)
+    house.start()
+    assert mailer.reached.wait(TIMEOUT_S)
+    house.submit(2)
+    house.queue.wait_for("delete", 2)
+    assert house.results(2) is not None
+    started_s = time.monotonic()
+    assert house.stop() == 0
+    assert time.monotonic() - started_s < TIMEOUT_S / 2
+    mailer.let_go.set()
+
+
+def test_the_mail_in_hand_is_finished_within_the_grace_period(make_house: MakeHouse) -> None:
+    """Else every stop would leave a notice of which nobody knows whether it was sent."""
+    mailer = HungMailer()
+    house = make_house(mailer=mailer)
+    house.submit()
+    house.start()
+    assert mailer.reached.wait(TIMEOUT_S)
+    house.queue.wait_for("delete")
+    threading.Timer(0.5, mailer.let_go.set).start()
+    assert house.stop() == 0
+    assert house.cases.notices.unsent() == []
+
+
+def test_notices_that_fail_in_every_way_leave_no_mark_on_messages(make_house: MakeHouse) -> None:
+    """Nor on what the daemon believes to be away."""
+    house = make_house(mailer=FakeMailer(MailUnavailable("away"), RuntimeError("unforeseen")))
+    house.cases.fail_next(CasesUnavailable("away"), method="claim")
+    house.cases.fail_next(RuntimeError("unforeseen"), method="claim")
+    with capture_logs() as logs:
+        house.submit(1)
+        house.submit(2)
+        house.start()
+        house.queue.wait_for("delete", 2)
+        assert house.stop() == 0
+    assert {house.results(number)["state"] for number in (1, 2)} == {"graded"}  # type: ignore[index]
+    assert house.queue.of("give_back") == []
+    assert not [line for line in logs if line["event"] in {"dependency_away", "submission_failed"}]

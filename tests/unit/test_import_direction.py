@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"", "errors", "model", "crash"}),  # "" is submitter/__init__.py, with the version
-    frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir"}),
+    frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
             "grading",
@@ -22,6 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "migrations",
             "service",
             "dependencies",
+            "notifier",
             "executors.wire",
             "executors.link",
             "executors.turns",
@@ -36,6 +37,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.s3",
             "adapters.postgres",
             "adapters.memory",
+            "adapters.ses",
+            "adapters.smtp",
             "executors.pool",
             "containment",
             "executors.sandbox",
@@ -52,7 +55,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
-    frozenset({"commands.grading", "commands.machine", "commands.courses", "commands.queues"}),
+    frozenset({"commands.grading", "commands.machine", "commands.courses", "commands.queues", "commands.notices"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -63,6 +66,7 @@ PURE = {
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
+    "notices": {"datetime", "email", "hashlib"},
     "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
 }
