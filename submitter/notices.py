@@ -74,6 +74,10 @@ def _points(value: float) -> str:
 
 
 def _one_line(text: str, most: int) -> str:
-    """Without control characters or line breaks, of whatever kind, and cut."""
-    shown = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """
+    Without control characters or line breaks, of whatever kind, and cut.
+
+    Nor with what looks like an encoded word (RFC 2047): a header would decode it, line breaks and all.
+    """
+    shown = " ".join("".join(char if char.isprintable() else " " for char in text).split()).replace("=?", "= ?")
     return shown if len(shown) <= most else f"{shown[:most]}…"
