@@ -396,13 +396,13 @@ def test_newest_upload_s_result_stays_whatever_order_the_attempts_end_in(world: 
 
 
 def test_older_attempt_that_is_publishing_is_overwritten_by_the_newer_one_that_waits(world: World) -> None:
-    """The older has looked, found nothing newer and begins to write; the newer comes to its turn just then."""
+    """The older has looked, found nothing newer and begins to write; just then the newer comes, and waits to begin."""
     newer: list[InThread] = []
     asked = threading.Event()
 
     def newer_comes() -> None:
         world.upload(b"16")
-        world.journal.before["publish_turn"] = asked.set
+        world.journal.before["begin_attempt"] = asked.set
         newer.append(InThread(lambda: world.process(1)))
         assert asked.wait(20)
 
