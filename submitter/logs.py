@@ -5,6 +5,7 @@ Receipt handles, students' output, expected output and credentials stay out of
 the log. Names from strangers are values, so that a line break in one is escaped.
 """
 
+import contextlib
 import logging
 import sys
 
@@ -82,11 +83,30 @@ def configure(log_format: str, *, quiet: bool = False) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        # Looked up at each call, not kept: a test or a daemon may replace standard error.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(_STDERR),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+class _Stderr:
+    """
+    Standard error, as long as it can be written to: its reader may be gone, or its disk full.
+
+    A line that nobody gets is lost, and nothing else: a log must never cost a submission, or the thread that polls.
+    """
+
+    # Looked up at each call, not kept: a test or a daemon may replace it.
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+_STDERR = _Stderr()
 
 
 class _Libraries(logging.Handler):

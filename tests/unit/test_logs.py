@@ -63,3 +63,28 @@ def test_quiet_leaves_only_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     structlog.get_logger().warning("submission_failed")
     assert "submission_failed" in stream.getvalue()
     assert "submission_graded" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "nobody reads"), OSError(28, "the disk is full"), ValueError()])
+def test_a_log_that_cannot_be_written_costs_its_lines_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The thread that polls logs its own end: were logging to fail there, the daemon would look alive and do nothing."""
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    logs.configure("json")
+    structlog.get_logger().info("submission_graded")
+    broken = pytest.MonkeyPatch()
+
+    def refuse(_: object = None) -> int:
+        raise error
+
+    broken.setattr(stream, "write", refuse)
+    broken.setattr(stream, "flush", refuse)
+    structlog.get_logger().info("submission_rejected")
+    logging.getLogger("psycopg.pool").warning("lost")
+    broken.undo()
+    structlog.get_logger().info("submission_failed")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == [
+        "submission_graded",
+        "submission_failed",
+    ]
