@@ -172,10 +172,12 @@ class ClientThread(threading.Thread):
             action()
         except (QueueUnavailable, LeaseLost) as exc:
             log.warning("message_not_settled", reason=str(exc))
+        except Exception:
+            log.exception("message_not_settled", reason="unexpected error")
 
 
 class Daemon:
-    """Runs until a signal, `stop()`, or the unforeseen end of its master thread."""
+    """Runs until a signal, `stop()`, or the unforeseen end of a thread that it cannot do without."""
 
     def __init__(
         self,
@@ -217,13 +219,14 @@ class Daemon:
         self._signals: SimpleQueue[int | None] = SimpleQueue()  # safe to put into from a signal handler
         self._clients: set[ClientThread] = set()
         self._clients_lock = threading.Lock()
-        self._master_failed = False
+        self._has_failed = False
 
     def run(self) -> int:
-        """Work until told to stop; returns the exit code: 0 after a clean stop, 1 when the master thread died."""
+        """Work until told to stop; returns the exit code: 0 after a clean stop, 1 when a thread died."""
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(signum, lambda received, _frame: self._signals.put(received))
+        threading.excepthook, before = self._thread_failed, threading.excepthook
         self._leases.start()
         if self._notifier is not None:
             self._notifier.start()
@@ -233,11 +236,25 @@ class Daemon:
         self._wait_for_signal()
         self._stopping.set()  # here, not in the handler: an Event's lock is not re-entrant
         self._shut_down(master)
-        return 1 if self._master_failed else 0
+        threading.excepthook = before
+        return 1 if self._has_failed else 0
 
     def stop(self) -> None:
         """End `run` as SIGTERM does; from any thread. A second call skips the wait for running cases."""
         self._signals.put(None)
+
+    def _end_failed(self) -> None:
+        """End, so that the service manager starts us again, in good order for whatever is in hand."""
+        self._has_failed = True
+        if not self._stopping.is_set():  # else it would pass for a signal to hurry
+            self._signals.put(None)
+
+    def _thread_failed(self, died: threading.ExceptHookArgs) -> None:
+        """Any thread of this process has ended by an exception that nobody foresaw; ours, or a library's."""
+        exc_info = (died.exc_type, died.exc_value, died.exc_traceback)
+        log.error("thread_failed", thread=died.thread.name if died.thread else None, exc_info=exc_info)
+        if not isinstance(died.thread, ClientThread):  # whose message comes back by itself, and slot is free again
+            self._end_failed()
 
     # -- the main thread ------------------------------------------------------------------------------------------
 
@@ -321,8 +338,7 @@ class Daemon:
                     self._hand_over(delivery)
         except BaseException:
             log.exception("master_failed")
-            self._master_failed = True
-            self._signals.put(None)  # a daemon that polls no more must not look alive: end, and be started again
+            self._end_failed()  # a daemon that polls no more must not look alive
 
     def _look_after_us(self) -> None:
         if not self._leases.is_alive:

@@ -57,6 +57,7 @@ EVENTS = {
     "assignment_refused": "an assignment's cases cannot be graded; its submissions are rejected until they are mended",
     "submission_superseded": "a newer upload came while an older one was graded; the newest is graded",
     "submission_waits": "a file is missing, or the same submission is being graded; the message was given back",
+    "thread_failed": "a thread ended by an error that nobody foresaw; if others need it, the daemon ends",
     "tokens_unknown": "tokens in a submission's metadata are not registered",
     "trigger_failed": "the embedded stack could not hand an S3 event to the trigger; it is tried again",
 }

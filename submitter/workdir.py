@@ -7,6 +7,7 @@ on the directory itself tells a neighbour's work from what a dead process left;
 the kernel drops it with the process.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -123,7 +124,11 @@ def _make_and_lock(path: Path) -> int | None:
             finally:
                 os.close(lock)
             continue
-        lock = _lock(path)
+        try:
+            lock = _lock(path)
+        except OSError:
+            path.rmdir()  # we just made it
+            raise
         if lock is not None:
             os.fchmod(lock, DIRECTORY_MODE)  # by descriptor: before we had the lock, the name could be another's
             return lock
@@ -131,10 +136,12 @@ def _make_and_lock(path: Path) -> int | None:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock the directory; None if it is locked, gone or replaced meanwhile."""
+    """Lock the directory; None if it is locked, gone or replaced meanwhile. OSError: no descriptors are left."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    except OSError as exc:
+        if exc.errno in (errno.EMFILE, errno.ENFILE):
+            raise
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

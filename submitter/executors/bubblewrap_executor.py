@@ -62,8 +62,11 @@ class BubblewrapLauncher:
     def start(self, room: Room) -> "BubblewrapExecutor":
         command = [*self._command(room.file_bytes), self._python, "/usr/src/executeSubmission.py", "--serve"]
         command += self._arguments
-        ours, theirs = socket.socketpair()
-        info, info_write = os.pipe()
+        try:
+            ours, theirs = socket.socketpair()
+            info, info_write = os.pipe()
+        except OSError as exc:
+            raise SandboxUnavailable(f"bubblewrap does not start: {exc}") from exc  # no descriptors left
         try:
             process = subprocess.Popen(
                 [command[0], "--info-fd", str(info_write), *command[1:]],

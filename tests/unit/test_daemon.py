@@ -857,6 +857,60 @@ def test_daemon_whose_lease_keeper_dies_ends(house: House, monkeypatch: pytest.M
     assert house.join() == 1
 
 
+@pytest.mark.parametrize("name", ["pool-keeper", "of a library"])
+def test_daemon_ends_at_once_when_a_thread_dies_of_what_nobody_foresaw(house: House, name: str) -> None:
+    """Whatever it did is done no more, and nobody would notice; the service manager starts all threads again."""
+
+    def break_down() -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    house.submit()
+    house.start()
+    house.queue.wait_for("delete")
+    with capture_logs() as lines:
+        threading.Thread(target=break_down, name=name).start()
+        assert house.join() == 1
+    [told] = [line for line in lines if line["event"] == "thread_failed"]
+    assert told["thread"] == name
+
+
+def test_client_that_dies_gives_its_slot_back_and_its_message_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see_through = ClientThread._see_through
+    died = threading.Event()
+
+    def die_once(client: ClientThread) -> None:
+        if not died.is_set():
+            died.set()
+            raise ZeroDivisionError("nobody foresaw this")
+        see_through(client)
+
+    monkeypatch.setattr(ClientThread, "_see_through", die_once)
+    house.submit()
+    house.start()
+    assert died.wait(TIMEOUT_S)
+    assert house.is_running
+    house.queue.now_s += 1001
+    house.queue.wait_for("delete")
+    assert house.results() is not None
+    assert house.stop() == 0
+
+
+@pytest.mark.parametrize("call", ["delete", "give_back"])
+def test_unforeseen_error_of_the_last_call_is_told_and_the_message_comes_again(house: House, call: str) -> None:
+    house.queue.fail_next(ZeroDivisionError("nobody foresaw this"), call)
+    if call == "give_back":
+        house.store.fail_next(StoreUnavailable("full"), "get")
+    house.submit()
+    with capture_logs() as lines:
+        house.start()
+        eventually(lambda: any(line["event"] == "message_not_settled" for line in lines))
+        house.queue.now_s += 1001
+        house.queue.wait_for("delete")
+    assert house.stop() == 0
+
+
 # -- stopping -----------------------------------------------------------------------------------------------------
 
 
