@@ -24,6 +24,7 @@ from submitter.lease import Lease, LeaseKeeper
 from submitter.notifier import Notifier
 from submitter.ports import CaseStore, Mailer, NoticeStore, ResultStore
 from submitter.processing import SubmissionProcessor
+from submitter.resources import resource
 from submitter.workdir import check_room, sweep_work_directories
 
 if TYPE_CHECKING:
@@ -180,9 +181,11 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
     from submitter.containment import check_sandbox, find_leaks
     from submitter.daemon import Daemon
 
-    queue = open_queue(config)
-    queue.find_dead_letter_queue()
     prepare_work_dir(config.work_dir)
+    queue, results = open_queue(config), open_results(config)
+    queue.find_dead_letter_queue()
+    results.check()
+    _check_schema(config)
     sandbox = open_sandbox(config)
     swept = sweep_work_directories(config.work_dir)
     crash.reached("P16")
@@ -191,7 +194,6 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
         log.warning("leftovers_swept", count=swept)
     try:
         with open_cases(config) as cases:
-            results = open_results(config)
             processor = SubmissionProcessor(cases, results, Grader(sandbox, config.work_dir), worker_name())
             yield Daemon(
                 queue=queue,
@@ -213,6 +215,21 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
             )
     finally:
         sandbox.close()
+
+
+def _check_schema(config: Config) -> None:
+    """
+    See that Postgres lets us in and has all that this version needs; a newer version's schema will do.
+
+    Raises:
+        ConfigError: it has not.
+        CasesUnavailable: it does not let us in; the text says why, at once, as the pool of connections would not.
+    """
+    from submitter import migrations
+
+    statuses = migrations.status(config.database_url, resource("sql"))
+    if pending := [status.name for status in statuses if status.applied_at is None]:
+        raise ConfigError(f"{len(pending)} migrations are not applied to the database: run `submitter db migrate`")
 
 
 def prepare_work_dir(path: Path) -> None:

@@ -29,7 +29,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from submitter import crash
-from submitter.dependencies import Dependencies
+from submitter.dependencies import Dependencies, alarm
 from submitter.errors import (
     AlreadyGraded,
     FailedTooOften,
@@ -330,6 +330,7 @@ class Daemon:
                 except QueueUnavailable as exc:
                     failures += 1
                     log.warning("queue_unavailable", reason=str(exc), failures=failures)
+                    alarm(exc)
                 if delivery is None:
                     self._slots.release()
                     if failures:

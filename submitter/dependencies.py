@@ -24,6 +24,12 @@ NAMES: Mapping[type[Unavailable], str] = {
 log = structlog.get_logger()
 
 
+def alarm(error: Unavailable) -> None:
+    """Call somebody, if the error will hardly go away by itself."""
+    if error.needs_operator:
+        log.error("operator_needed", reason=str(error))
+
+
 class Dependencies:
     """
     Args:
@@ -44,6 +50,7 @@ class Dependencies:
                     self._away.setdefault(kind, time.monotonic())
                 if not is_known:
                     log.warning("dependency_away", what=NAMES[kind], reason=str(error))
+                    alarm(error)
 
     def look(self) -> None:
         """Ask what costs nothing to be asked before each message: whether there is room."""
@@ -67,6 +74,7 @@ class Dependencies:
                 self._probes[kind]()
             except Unavailable as exc:
                 log.warning("dependency_away", what=NAMES[kind], reason=str(exc))
+                alarm(exc)
                 continue
             with self._lock:
                 since = self._away.pop(kind, time.monotonic())

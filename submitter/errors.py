@@ -49,7 +49,15 @@ class FailedTooOften(SubmitterError):
 
 
 class Unavailable(SubmitterError):
-    """Something that we need is away for now: worth another attempt later, never the student's fault."""
+    """
+    Something that we need is away for now: worth another attempt later, never the student's fault.
+
+    `needs_operator`: it will hardly come back by itself, and the text says what to do.
+    """
+
+    def __init__(self, text: str, *, needs_operator: bool = False) -> None:
+        super().__init__(text)
+        self.needs_operator = needs_operator
 
 
 class QueueUnavailable(Unavailable):

@@ -42,6 +42,7 @@ EVENTS = {
     "notice_sent": "the mail service has taken a mail about a result",
     "notice_unclear": "the mail service may have taken a mail about a result; it is not sent again unasked",
     "notices_wait": "the mail service or Postgres is away for notices; they are sent later, and grading goes on",
+    "operator_needed": "AWS refuses us for something that hardly mends itself: the clock, the credentials, the region",
     "pool_keeper_failed": "an error that nobody foresaw while executors were started, asked or swept; it goes on",
     "queue_unavailable": "the queue did not answer; it is tried again after a growing delay",
     "receipt_handle_expired": "a message's visibility ran out before we were done with it",

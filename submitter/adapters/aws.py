@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
 
-from submitter.errors import ConfigError
+from submitter.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,6 +21,28 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30  # must exceed SQS's longest long poll, which is 20 s
 URGENT_READ_TIMEOUT_S = 5  # for what must not be late
 ATTEMPTS = 3  # the first one included
+
+# What a call raises. RuntimeError is botocore's for credentials that were renewed and have expired all the same.
+AWS_ERRORS = (ClientError, BotoCoreError, RuntimeError)
+
+_CLOCK = "this host's clock is wrong: set it, and let chrony or systemd-timesyncd keep it"
+_CREDENTIALS = "AWS refuses our credentials: see where they come from, a role or the AWS_ names, and whether they end"
+_REGION = "queue or bucket is in another region: check AWS_DEFAULT_REGION"
+
+# Errors that hardly go away by themselves, and what the operator can do about them.
+_ADVICE = {
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestExpired": _CLOCK,
+    "ExpiredToken": _CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "301": _REGION,
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+}
 
 
 @overload
@@ -67,6 +89,7 @@ def make_client(
 
     Raises:
         ConfigError: the settings make no client, for instance because no region is known.
+        Unavailable: no credentials are there now; whatever gives them to this machine may be away.
     """
     endpoint = environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environ.get("AWS_ENDPOINT_URL") or None
     config = ClientConfig(
@@ -86,7 +109,15 @@ def make_client(
             aws_session_token=environ.get("AWS_SESSION_TOKEN"),
             region_name=environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None,
         )
+        # A client that is made without credentials never looks for them again.
+        if session.get_credentials() is None:
+            raise NoCredentialsError
         return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+    except (NoCredentialsError, CredentialRetrievalError) as exc:
+        raise Unavailable(
+            f"no credentials for {service}: {exc}. See that this machine's role, or whatever gives them, is there",
+            needs_operator=True,
+        ) from exc
     except (BotoCoreError, ValueError) as exc:
         raise ConfigError(f"no client for {service}: {exc} Check AWS_DEFAULT_REGION and the other AWS_ names.") from exc
 
@@ -98,10 +129,29 @@ def error_code(exc: ClientError) -> str:
 
 def error_text(exc: Exception) -> str:
     """One line about an error of boto3, for the operator."""
+    advice = _advice(exc)
+    hint = f" ({advice})" if advice else ""
     if not isinstance(exc, ClientError):
-        return str(exc) or type(exc).__name__
+        return (str(exc) or type(exc).__name__) + hint
     message = str(exc.response.get("Error", {}).get("Message", ""))
-    return f"{error_code(exc)}: {' '.join(message.split())[:300]}"
+    return f"{error_code(exc)}: {' '.join(message.split())[:300]}{hint}"
+
+
+def needs_operator(exc: Exception) -> bool:
+    """Whether an error of boto3 will hardly go away by itself; then its text says what to do."""
+    return _advice(exc) is not None
+
+
+def _advice(exc: Exception) -> str | None:
+    if isinstance(exc, RecursionError):  # botocore's way to follow a bucket that is elsewhere and does not say where
+        return _REGION
+    if not isinstance(exc, ClientError):
+        return _CREDENTIALS if isinstance(exc, NoCredentialsError | CredentialRetrievalError | RuntimeError) else None
+    # SQS gives a signature made by a wrong clock the code of any wrong signature; only the text tells.
+    text = str(exc.response.get("Error", {}).get("Message", ""))
+    if "Signature expired" in text or "Signature not yet current" in text:
+        return _CLOCK
+    return _ADVICE.get(error_code(exc))
 
 
 def _is_loopback(endpoint: str | None) -> bool:

@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
-from submitter.adapters.aws import error_code, error_text
+from submitter.adapters.aws import AWS_ERRORS, error_code, error_text, needs_operator
 from submitter.errors import StoreUnavailable, SubmissionRejected
 from submitter.model import StoredObject
 
@@ -119,8 +119,9 @@ class S3ResultStore:
         """Turn what boto3 raises, while a body streams too, into StoreUnavailable; `doing` as in "cannot read x"."""
         try:
             yield
-        except (ClientError, BotoCoreError, HTTPError, OSError) as exc:
-            raise StoreUnavailable(f"{doing}: {error_text(exc)}{self._hint(exc)}") from exc
+        except (*AWS_ERRORS, HTTPError, OSError) as exc:
+            text = f"{doing}: {error_text(exc)}{self._hint(exc)}"
+            raise StoreUnavailable(text, needs_operator=needs_operator(exc)) from exc
 
     def _hint(self, exc: Exception) -> str:
         """What the operator can do about it, if we know; starts with a blank."""
@@ -129,6 +130,8 @@ class S3ResultStore:
         code = error_code(exc)
         if code == "NoSuchBucket" or (code in _MISSING and exc.operation_name == "HeadBucket"):
             return f" (there is no bucket {self._bucket!r} here: check SUBMITTER_BUCKET and AWS_DEFAULT_REGION)"
+        if code in _FORBIDDEN and exc.operation_name == "HeadBucket":
+            return f" (we need s3:ListBucket on the bucket {self._bucket!r}: docs/operators.md has every right)"
         if code in _FORBIDDEN:
             return " (a key that is not there is refused like this as well, unless the role has s3:ListBucket)"
         return ""

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from submitter.adapters.aws import error_code, error_text
+from submitter.adapters.aws import AWS_ERRORS, error_code, error_text, needs_operator
 from submitter.errors import ConfigError, QueueUnavailable
 from submitter.ports import Delivery
 
@@ -67,7 +67,9 @@ class SqsSubmissionQueue:
                     QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy"]
                 ).get("Attributes", {})
             except self._client.exceptions.QueueDoesNotExist as exc:
-                raise ConfigError(f"there is no queue {self._queue_url}: check SUBMITTER_QUEUE_URL") from exc
+                raise ConfigError(
+                    f"there is no queue {self._queue_url}: check SUBMITTER_QUEUE_URL and AWS_DEFAULT_REGION"
+                ) from exc
             try:
                 arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
                 _, _, _, _, account, name = arn.split(":")
@@ -232,13 +234,11 @@ def _errors_of(doing: str, delivery: Delivery | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except ClientError as exc:
-        if delivery is not None and _is_about_handle(exc):
+    except AWS_ERRORS as exc:
+        if delivery is not None and isinstance(exc, ClientError) and _is_about_handle(exc):
             log.warning("receipt_handle_expired", message_id=delivery.message_id, error=f"{doing}: {error_text(exc)}")
             return
-        raise QueueUnavailable(f"{doing}: {error_text(exc)}") from exc
-    except BotoCoreError as exc:
-        raise QueueUnavailable(f"{doing}: {error_text(exc)}") from exc
+        raise QueueUnavailable(f"{doing}: {error_text(exc)}", needs_operator=needs_operator(exc)) from exc
 
 
 def _is_about_handle(exc: ClientError) -> bool:

@@ -69,7 +69,7 @@ def test_quiet_leaves_only_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_log_that_cannot_be_written_costs_its_lines_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """The thread that polls logs its own end: were logging to fail there, the daemon would look alive and do nothing."""
+    """The thread that polls logs its own end: if it failed there, the daemon would look alive, and do nothing."""
     monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
     logs.configure("json")
     structlog.get_logger().info("submission_graded")
