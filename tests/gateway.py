@@ -50,6 +50,7 @@ class Rule:
     seconds: float = 0.0
     status: int = 500
     code: str = "InternalError"
+    message: str = "told to"
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Noted:
     number: int
     operation: str
     action: str
+    key_id: str  # of the credentials that it was signed with
 
 
 def operation_of(method: str, path: str, target: str) -> str:
@@ -118,7 +120,7 @@ class HttpGateway:
         with self._lock:
             return sum(c.operation == operation and action in (None, c.action) for c in self.calls)
 
-    def rule_for(self, operation: str) -> "Rule | None":
+    def rule_for(self, operation: str, key_id: str) -> "Rule | None":
         with self._lock:
             chosen = None
             for rule in self._rules:
@@ -130,7 +132,7 @@ class HttpGateway:
                 rule.times -= 1
                 chosen = rule
                 break
-            self.calls.append(Noted(len(self.calls) + 1, operation, chosen.action if chosen else "pass"))
+            self.calls.append(Noted(len(self.calls) + 1, operation, chosen.action if chosen else "pass", key_id))
             return chosen
 
     def keep_for_repeat(self, operation: str, reply: "_Reply") -> None:
@@ -163,7 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         if repeated is not None:
             self._answer(repeated, None)
             return
-        rule = self.owner.rule_for(operation)
+        signed_with = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+        rule = self.owner.rule_for(operation, signed_with)
         if rule is None:
             self._answer(self._forward(body), None)
             return
@@ -230,9 +233,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _error(self, rule: Rule) -> _Reply:
         if self.headers.get("X-Amz-Target"):
-            text = f'{{"__type": "com.amazonaws.sqs#{rule.code}", "message": "told to"}}'
+            text = f'{{"__type": "com.amazonaws.sqs#{rule.code}", "message": "{rule.message}"}}'
             return _Reply(rule.status, [("Content-Type", "application/x-amz-json-1.0")], text.encode())
-        text = f"<?xml version='1.0'?><Error><Code>{rule.code}</Code><Message>told to</Message></Error>"
+        text = f"<?xml version='1.0'?><Error><Code>{rule.code}</Code><Message>{rule.message}</Message></Error>"
         return _Reply(
             rule.status, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else text.encode()
         )

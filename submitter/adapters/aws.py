@@ -110,7 +110,7 @@ def make_client(
             region_name=environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None,
         )
         # A client that is made without credentials never looks for them again.
-        if session.get_credentials() is None:
+        if session.region_name and session.get_credentials() is None:
             raise NoCredentialsError
         return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
     except (NoCredentialsError, CredentialRetrievalError) as exc:

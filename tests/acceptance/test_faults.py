@@ -1,12 +1,17 @@
 """The daemon while something that it needs fails: nothing is lost, nobody is charged, and it goes on by itself."""
 
+import json
 import os
 import secrets
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -169,6 +174,112 @@ def test_a_disk_that_is_nearly_full_stops_the_receiving_until_there_is_room(
         daemon.stop()
     finally:
         subprocess.run(["umount", "--lazy", work_dir], check=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("RequestTimeTooSkewed", "clock is wrong: set it"), ("ExpiredToken", "refuses our credentials")],
+)
+def test_a_refusal_that_needs_somebody_is_said_and_loses_nothing(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon, code: str, advice: str
+) -> None:
+    daemon = start_daemon()
+    aws_gateway.add("*", "error", times=10_000, status=403, code=code)
+    submitted = hand_in(world)
+    daemon.wait_for("queue_unavailable")
+    assert advice in daemon.wait_for("operator_needed", level="error")["reason"]
+    aws_gateway.clear()
+    for operation in ("GetObject", "HeadBucket"):
+        aws_gateway.add(operation, "error", times=10_000, status=403, code=code)
+    daemon.wait_for("dependency_away", what="the bucket")
+    aws_gateway.clear()
+    assert_graded_once_and_nothing_left(world, submitted)
+    assert daemon.process.poll() is None
+
+
+class CredentialSource:
+    """What gives a container its credentials; they last a minute, so botocore asks for new ones before each call."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.mode = "works"
+        source = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if source.mode == "is down":
+                    self.send_error(500)
+                    return
+                source.given += 1
+                lasts_s = -60 if source.mode == "gives old ones" else 60
+                given = {
+                    "AccessKeyId": f"KEY{source.given}",
+                    "SecretAccessKey": "secret",
+                    "Token": "token",
+                    "Expiration": (datetime.now(UTC) + timedelta(seconds=lasts_s)).isoformat(timespec="seconds"),
+                }
+                body = json.dumps(given).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/credentials"
+
+    def __enter__(self) -> "CredentialSource":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_credentials_are_renewed_and_a_source_that_fails_for_a_while_loses_nothing(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    with CredentialSource() as source:
+        own = world.environment
+        world.environment = {name: value for name, value in own.items() if "ACCESS_KEY" not in name}
+        world.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = source.url
+        daemon = start_daemon()
+        world.environment = own
+        assert_graded_once_and_nothing_left(world, hand_in(world))
+        used = {call.key_id for call in aws_gateway.calls if call.key_id.startswith("KEY")}
+        assert len(used) > 5, "each call has newer ones"
+        for mode in ("is down", "gives old ones"):
+            so_far = len([line for line in daemon.lines if line["event"] == "operator_needed"])
+            source.mode = mode
+            daemon.wait_for("operator_needed", count=so_far + 1)
+            submitted = hand_in(world)
+            source.mode = "works"
+            assert_graded_once_and_nothing_left(world, submitted)
+        assert daemon.process.poll() is None
+        daemon.stop()
+
+
+@pytest.mark.long
+def test_a_job_whose_message_may_be_hidden_no_longer_is_left_and_graded_in_the_next_delivery(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    """SQS hides a message for twelve hours after its receipt, and refuses more."""
+    world.environment["SUBMITTER_VISIBILITY_TIMEOUT"] = "3"
+    daemon = start_daemon()
+    limit = "Value 3 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is "
+    limit += "beyond the limit [43200 seconds]."
+    aws_gateway.add(
+        "ChangeMessageVisibility", "error", times=10_000, status=400, code="InvalidParameterValue", message=limit
+    )
+    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.5)\nprint(int(sys.argv[1]) ** 2)\n")
+    assert "beyond the limit" in daemon.wait_for("lease_not_renewed")["error"]
+    daemon.wait_for("lease_lost")
+    daemon.wait_for("submission_left", submission_id=submitted.key.subid)
+    aws_gateway.clear()
+    assert_graded_once_and_nothing_left(world, submitted)
 
 
 def test_slow_services_slow_it_down_and_no_more(
