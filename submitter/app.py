@@ -6,7 +6,7 @@ Heavy libraries are imported where they are used, so that `submitter --help` is 
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from submitter.notifier import Notifier
 from submitter.ports import CaseStore, Mailer, NoticeStore, ResultStore
 from submitter.processing import SubmissionProcessor
 from submitter.resources import resource
+from submitter.spot import SpotWatch
 from submitter.workdir import check_room, sweep_work_directories
 
 if TYPE_CHECKING:
@@ -194,8 +195,9 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
         log.warning("leftovers_swept", count=swept)
     try:
         with open_cases(config) as cases:
+            cases.check()  # its pool of connections starts its threads now, while this host has some
             processor = SubmissionProcessor(cases, results, Grader(sandbox, config.work_dir), worker_name())
-            yield Daemon(
+            daemon = Daemon(
                 queue=queue,
                 processor=processor,
                 end_runs=sandbox.close,
@@ -213,8 +215,24 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
                 poll_wait_s=config.poll_wait_s,
                 grace_s=config.grace_period_s,
             )
+            with _watch_for_notice(config, daemon.end_within):
+                yield daemon
     finally:
         sandbox.close()
+
+
+@contextmanager
+def _watch_for_notice(config: Config, end_within: Callable[[float], None]) -> Iterator[None]:
+    """Inside, EC2 is asked whether it takes this instance back, if the configuration says so."""
+    if not config.spot_notice:
+        yield
+        return
+    watch = SpotWatch(end_within, config.metadata_endpoint)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.stop()
 
 
 def _check_schema(config: Config) -> None:

@@ -60,6 +60,8 @@ class Config:
     notices: str = "off"  # how mail to students is sent
     notices_from: str = ""  # the address it comes from
     smtp_server: SmtpServer | None = None
+    spot_notice: bool = False  # whether to ask EC2 if it takes this instance back
+    metadata_endpoint: str = ""  # whom to ask that; empty: EC2's own
     region: str | None = None  # None: the AWS client library's own ways to find it
 
     @classmethod
@@ -87,6 +89,7 @@ class Config:
                 if not environ.get(SETTINGS[name][0], "").strip():
                     faults.append(f"{SETTINGS[name][0]} is not set, which SUBMITTER_NOTICES={how} needs")
         values["region"] = environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or None
+        values["metadata_endpoint"] = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "")
         if faults:
             raise ConfigError("; ".join(faults) + " (docs/operators.md lists every setting)")
         return cls(**values)
@@ -118,6 +121,10 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= MAX_VISIBILITY_S:
         raise ValueError(f"must be a number of seconds from 0 to {MAX_VISIBILITY_S}, not {text!r}")
     return value
+
+
+def _switch(text: str) -> bool:
+    return _one_of("on", "off")(text) == "on"
 
 
 def _absolute(text: str) -> Path:
@@ -170,6 +177,7 @@ SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "visibility_timeout_s": ("SUBMITTER_VISIBILITY_TIMEOUT", _whole(3, MAX_VISIBILITY_S)),
     "poll_wait_s": ("SUBMITTER_POLL_WAIT", _whole(0, 20)),
     "grace_period_s": ("SUBMITTER_GRACE_PERIOD", _seconds),
+    "spot_notice": ("SUBMITTER_SPOT_NOTICE", _switch),
     "log_format": ("SUBMITTER_LOG_FORMAT", _one_of("auto", "json", "pretty")),
     "notices": ("SUBMITTER_NOTICES", _one_of("off", "ses", "smtp")),
     "notices_from": ("SUBMITTER_NOTICES_FROM", _address),

@@ -243,11 +243,16 @@ class Daemon:
         """End `run` as SIGTERM does; from any thread. A second call skips the wait for running cases."""
         self._signals.put(None)
 
+    def end_within(self, seconds: float) -> None:
+        """End as `stop` does, with at most so long for running cases. Nothing, if the daemon is ending already."""
+        self._grace_s = min(self._grace_s, seconds)
+        if not self._stopping.is_set():
+            self._signals.put(None)
+
     def _end_failed(self) -> None:
         """End, so that the service manager starts us again, in good order for whatever is in hand."""
         self._has_failed = True
-        if not self._stopping.is_set():  # else it would pass for a signal to hurry
-            self._signals.put(None)
+        self.end_within(self._grace_s)
 
     def _thread_failed(self, died: threading.ExceptHookArgs) -> None:
         """Any thread of this process has ended by an exception that nobody foresaw; ours, or a library's."""

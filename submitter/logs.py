@@ -50,6 +50,7 @@ EVENTS = {
     "sandbox_unavailable": "at its start the daemon could run no program at all; it tries again",
     "shutdown_hurried": "the grace period was over, or a second signal came: running cases were ended",
     "shutdown_started": "a signal to stop came",
+    "spot_notice_received": "EC2 takes this instance back; the daemon ends in the time that is left",
     "submission_failed": "an attempt failed by our fault or a dependency's; the message was given back",
     "submission_graded": "a submission's result is published",
     "submission_left": "nothing more is done for a submission, since somebody else has it now, or may have",

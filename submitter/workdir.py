@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from submitter.errors import HostShort, SubmissionBusy
@@ -31,6 +31,7 @@ class WorkDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._written: set[Path] = set()
 
     def write(self, name: str, data: bytes) -> None:
         """
@@ -40,11 +41,20 @@ class WorkDirectory:
             HostShort: the file system does not let us.
         """
         path = self.path / name
+        self._written.add(path)
         try:
             path.write_bytes(data)
             path.chmod(FILE_MODE)  # whatever the umask of the service is
         except OSError as exc:
             raise HostShort(f"cannot write {path}: {exc.strerror}") from exc
+
+    def remove(self) -> None:
+        """With all in it; needs no descriptor for what we wrote ourselves, of which a process may have none left."""
+        with suppress(OSError):
+            for path in self._written:
+                path.unlink(missing_ok=True)
+            self.path.rmdir()
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 @contextmanager
@@ -64,21 +74,23 @@ def work_directory(root: Path, name: str) -> Iterator[WorkDirectory]:
         raise HostShort(f"cannot make the working directory {path}: {exc.strerror}") from exc
     if lock is None:
         raise SubmissionBusy(f"{name} is being graded on this host already")
+    directory = WorkDirectory(path)
     try:
-        yield WorkDirectory(path)
+        yield directory
     finally:
-        shutil.rmtree(path, ignore_errors=True)  # while we hold the lock, so that nobody's new one is taken
+        directory.remove()  # while we hold the lock, so that nobody's new one is taken
         os.close(lock)
 
 
 def check_room(root: Path, least_bytes: int = LEAST_FREE_BYTES, least_inodes: int = LEAST_FREE_INODES) -> None:
     """
-    Nothing, if there is room for more submissions.
+    Nothing, if there is room for more submissions: bytes, inodes, and a descriptor for this process.
 
     Raises:
         HostShort: there is not, or nobody can tell.
     """
     try:
+        os.close(os.open(root, os.O_RDONLY | os.O_CLOEXEC))  # a process without free descriptors can grade nothing
         usage = os.statvfs(root)
     except OSError as exc:
         raise HostShort(f"cannot look at {root}: {exc.strerror}") from exc

@@ -24,11 +24,13 @@ GOOD = {
     "SUBMITTER_VISIBILITY_TIMEOUT": "300",
     "SUBMITTER_POLL_WAIT": "5",
     "SUBMITTER_GRACE_PERIOD": "12.5",
+    "SUBMITTER_SPOT_NOTICE": "on",
     "SUBMITTER_LOG_FORMAT": "json",
     "SUBMITTER_NOTICES": "smtp",
     "SUBMITTER_NOTICES_FROM": "grades@example.edu",
     "SUBMITTER_SMTP_URL": "smtps://submitter:open%20door@mail.example.edu",
     "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254]",
 }
 
 
@@ -77,14 +79,17 @@ def test_every_setting_is_read() -> None:
         visibility_timeout_s=300,
         poll_wait_s=5,
         grace_period_s=12.5,
+        spot_notice=True,
+        metadata_endpoint="http://[fd00:ec2::254]",
         log_format="json",
         notices="smtp",
         notices_from="grades@example.edu",
         smtp_server=SmtpServer("smtps", "mail.example.edu", 465, "submitter", "open door"),
         region="eu-central-1",
     )
-    assert {variable for variable, _ in SETTINGS.values()} | {"AWS_DEFAULT_REGION"} == set(GOOD)
-    assert SETTINGS.keys() | {"region"} == {field.name for field in dataclasses.fields(Config)}
+    others = {"AWS_DEFAULT_REGION", "AWS_EC2_METADATA_SERVICE_ENDPOINT"}
+    assert {variable for variable, _ in SETTINGS.values()} | others == set(GOOD)
+    assert SETTINGS.keys() | {"region", "metadata_endpoint"} == {field.name for field in dataclasses.fields(Config)}
 
 
 def test_all_that_is_missing_or_wrong_is_told_in_one_message() -> None:

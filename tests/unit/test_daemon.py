@@ -953,6 +953,34 @@ def test_running_case_is_ended_and_given_back_at_once(make_house: MakeHouse, gra
     assert house.queue.receive(0) is not None
 
 
+def test_host_that_goes_away_soon_shortens_the_grace_period(make_house: MakeHouse) -> None:
+    gate = Gate()
+    house = make_house(answer=gate, on_end_runs=gate.opened.set)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.daemon.end_within(0.3)
+    assert house.join() == 0
+    assert [call.delay_s for call in house.queue.of("give_back")] == [0]
+
+
+def test_notice_to_a_daemon_that_is_ending_already_does_not_hurry_it(make_house: MakeHouse) -> None:
+    """The operator's second signal does; EC2's notice is none."""
+    gate = Gate()
+    house = make_house(answer=gate, on_end_runs=gate.opened.set)
+    house.submit()
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    house.daemon.stop()
+    assert house.daemon._stopping.wait(TIMEOUT_S)
+    house.daemon.end_within(1000)
+    time.sleep(0.3)
+    assert house.is_running
+    gate.opened.set()
+    assert house.join() == 0
+    assert house.results() is not None
+
+
 def test_message_that_comes_with_the_last_poll_is_given_back_unopened(house: House) -> None:
     def stop_meanwhile() -> None:
         house.queue.in_receive = None

@@ -21,6 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "upload",
             "migrations",
             "service",
+            "spot",
             "dependencies",
             "notifier",
             "executors.wire",
