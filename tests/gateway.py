@@ -78,7 +78,7 @@ def operation_of(method: str, path: str, target: str) -> str:
 class HttpGateway:
     """A context manager; inside, `endpoint_url` leads to the service, by way of the rules."""
 
-    def __init__(self, upstream_url: str) -> None:
+    def __init__(self, upstream_url: str, host: str = "127.0.0.1") -> None:
         self.upstream = urlsplit(upstream_url)
         self.calls: list[Noted] = []
         self._rules: list[Rule] = []
@@ -95,8 +95,8 @@ class HttpGateway:
             def handle_error(self, *_: object) -> None:
                 pass  # a client that broke off
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.endpoint_url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = Server((host, 0), Handler)
+        self.endpoint_url = f"http://{host}:{self._server.server_address[1]}"
 
     def __enter__(self) -> "HttpGateway":
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -281,6 +281,7 @@ class TcpGateway:
 
     connect: Callable[[], socket.socket]
     mode: Mode = "pass"
+    host: str = "127.0.0.1"
     _pairs: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
 
     def __enter__(self) -> "TcpGateway":
@@ -299,7 +300,7 @@ class TcpGateway:
             def handle_error(self, *_: object) -> None:
                 pass
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server((self.host, 0), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self

@@ -239,6 +239,7 @@ class CredentialSource:
         self._server.server_close()
 
 
+@pytest.mark.long
 def test_credentials_are_renewed_and_a_source_that_fails_for_a_while_loses_nothing(
     world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
 ) -> None:

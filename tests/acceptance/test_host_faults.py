@@ -113,6 +113,7 @@ for line in sys.stdin:
 
 
 @as_root
+@pytest.mark.long
 @pytest.mark.parametrize("in_cgroup", ["memory"], indirect=True)
 def test_on_a_host_without_memory_programs_are_killed_before_the_daemon_and_nothing_is_lost(
     in_cgroup: Path, world: World, start_daemon: StartDaemon
@@ -228,6 +229,7 @@ def grades_on_and_ends_well(world: World, process: "subprocess.Popen[bytes]") ->
     assert process.wait(60) == 0
 
 
+@pytest.mark.long
 def test_a_daemon_whose_log_nobody_reads_any_more_works_on(world: World) -> None:
     with subprocess.Popen(
         DAEMON, env=world.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -277,6 +279,7 @@ def test_a_daemon_whose_log_is_on_a_full_disk_works_on(world: World, tmp_path: P
 # -- the instance is taken back -----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_spot_instance_that_is_taken_back_gives_its_work_back_in_time(
     world: World, start_daemon: StartDaemon
 ) -> None:

@@ -1,0 +1,136 @@
+"""
+Services behind a network that swallows packets: nothing is refused and nothing reset, as when a host has vanished.
+
+Postgres and AWS are reached from a network namespace, by way of a cable (veth) that can be pulled out.
+"""
+
+import ctypes
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from submitter.adapters import aws as aws_module
+from submitter.adapters.aws import make_client
+from submitter.adapters.postgres import PostgresCaseStore
+from submitter.adapters.s3 import S3ResultStore
+from submitter.adapters.sqs import SqsSubmissionQueue
+from submitter.embedded_aws import EmbeddedAws
+from submitter.errors import CasesUnavailable, QueueUnavailable, StoreUnavailable
+from submitter.model import AssignmentRef
+from tests.gateway import HttpGateway, TcpGateway, postgres_of
+
+CLONE_NEWNET = 0x40000000
+REF = AssignmentRef("a", "b", "c")
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network")
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=20)
+
+
+class Cable:
+    """Between this network, where it has `address`, and one of its own, where `at_the_far_end` calls run."""
+
+    def __init__(self) -> None:
+        self._name = f"sub{secrets.token_hex(4)}"
+        subnet = f"10.213.{secrets.randbelow(256)}"
+        self.address = f"{subnet}.1"
+        self._far_address = f"{subnet}.2"
+
+    def __enter__(self) -> "Cable":
+        name, far = self._name, f"{self._name}f"
+        ip("netns", "add", name)
+        ip("link", "add", name, "type", "veth", "peer", "name", far, "netns", name)
+        ip("addr", "add", f"{self.address}/30", "dev", name)
+        ip("-n", name, "addr", "add", f"{self._far_address}/30", "dev", far)
+        ip("link", "set", name, "up")
+        ip("-n", name, "link", "set", far, "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        ip("link", "del", self._name)
+        ip("netns", "del", self._name)
+
+    def pull_out(self) -> None:
+        ip("link", "set", self._name, "down")
+
+    def put_in(self) -> None:
+        ip("link", "set", self._name, "up")
+
+    def at_the_far_end(self, call: Callable[[], object]) -> object:
+        """The call's answer, or the class of what it raised. Threads that it starts stay at the far end."""
+
+        def run() -> object:
+            with open(f"/run/netns/{self._name}") as namespace:
+                if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            return call()
+
+        with ThreadPoolExecutor(1) as threads:
+            try:
+                return threads.submit(run).result()
+            except Exception as exc:
+                return type(exc)
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    with Cable() as cable:
+        yield cable
+
+
+def timed(cable: Cable, call: Callable[[], object]) -> tuple[object, float]:
+    begun = time.monotonic()
+    answer = cable.at_the_far_end(call)
+    return answer, time.monotonic() - begun
+
+
+def test_aws_that_vanished_is_unavailable_in_time_and_then_works_again(
+    cable: Cable, aws: EmbeddedAws, queue_url: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With connections that were there before, and with new ones."""
+    monkeypatch.setattr(aws_module, "CONNECT_TIMEOUT_S", 1)
+    monkeypatch.setattr(aws_module, "ATTEMPTS", 2)
+    with HttpGateway(aws.endpoint_url, cable.address) as gateway:
+        environment = {**aws.environment, "AWS_ENDPOINT_URL": gateway.endpoint_url}
+        store = S3ResultStore(make_client("s3", environment, read_timeout_s=1), bucket)
+        queue = SqsSubmissionQueue(make_client("sqs", environment, read_timeout_s=1), queue_url, 30)
+        assert cable.at_the_far_end(lambda: store.put("key", b"data", "text/plain")) is None
+        assert cable.at_the_far_end(lambda: queue.send("body")) is None
+        cable.pull_out()
+        for _ in range(2):
+            answer, took_s = timed(cable, lambda: store.get("key", 100))
+            assert (answer, took_s < 8) == (StoreUnavailable, True)
+            answer, took_s = timed(cable, lambda: queue.receive(0))
+            assert (answer, took_s < 8) == (QueueUnavailable, True)
+        cable.put_in()
+        assert cable.at_the_far_end(store.check) is None
+        assert cable.at_the_far_end(queue.check) is None
+
+
+@pytest.mark.long
+def test_a_postgres_that_vanished_is_unavailable_in_time_and_then_works_again(cable: Cable, database_url: str) -> None:
+    """Without tcp_user_timeout what was sent would be sent again for a quarter of an hour, and the caller wait."""
+    with TcpGateway(postgres_of(database_url), host=cable.address) as gateway:
+        url = make_conninfo(database_url, host=cable.address, port=str(gateway.port))
+        store = PostgresCaseStore(url, 2)
+        try:
+            assert cable.at_the_far_end(store.check) is None
+            cable.pull_out()
+            for _ in range(2):
+                answer, took_s = timed(cable, lambda: store.load_assignment(REF))
+                assert (answer, took_s < 45) == (CasesUnavailable, True)
+            cable.put_in()
+            deadline = time.monotonic() + 45
+            while cable.at_the_far_end(store.check) is not None:
+                assert time.monotonic() < deadline
+        finally:
+            cable.put_in()
+            store.close()
