@@ -145,22 +145,6 @@ def test_a_fault_that_passes_costs_no_message(
     assert delivery.body == "body"
 
 
-def test_a_message_that_may_be_hidden_no_longer_is_not_taken_for_somebody_else_s(
-    queue: SqsSubmissionQueue, gateway: HttpGateway
-) -> None:
-    """Twelve hours after its receipt; the lease then ends for want of renewal, and the reason is in the log."""
-    queue.send("body")
-    delivery = queue.receive(1)
-    assert delivery is not None
-    limit = "Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
-    refused = {"status": 400, "code": "InvalidParameterValue", "message": limit}
-    gateway.add("ChangeMessageVisibility", "error", times=99, **refused)
-    with pytest.raises(QueueUnavailable, match="beyond the limit"):
-        queue.keep(delivery, 30)
-    gateway.clear()
-    queue.delete(delivery)
-
-
 def test_a_reply_that_comes_twice_is_the_same_delivery_twice(queue: SqsSubmissionQueue, gateway: HttpGateway) -> None:
     """Two workers have it then, with one handle; leases tell them apart (tests/contract/test_case_store.py)."""
     queue.send("body")

@@ -1,11 +1,12 @@
 """Working directories: one holder at a time, nothing left behind, and nobody else's touched."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -211,3 +212,36 @@ def test_a_directory_with_room_is_no_concern_and_one_without_says_what_to_do(tmp
         check_room(tmp_path, 1 << 62, 1)
     with pytest.raises(HostShort, match="cannot look at"):
         check_room(tmp_path / "gone")
+
+
+@pytest.fixture
+def no_descriptors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """From its call on this process has no file descriptor left; the test's own clean-up has some again."""
+    own = pytest.MonkeyPatch()
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    yield lambda: own.setattr(os, "open", refuse)
+    own.undo()
+
+
+def test_process_without_descriptors_makes_no_directory_and_blames_the_host(
+    tmp_path: Path, no_descriptors: Callable[[], None]
+) -> None:
+    """Not the submission: five failures of its own doing would move it aside."""
+    no_descriptors()
+    with pytest.raises(HostShort, match="Too many open files"), work_directory(tmp_path, NAME):
+        pass
+    with pytest.raises(HostShort, match="Too many open files"):
+        check_room(tmp_path, 0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_directory_is_removed_by_a_process_without_descriptors_too(
+    tmp_path: Path, no_descriptors: Callable[[], None]
+) -> None:
+    with work_directory(tmp_path, NAME) as directory:
+        directory.write("program.py", b"print(1)")
+        no_descriptors()
+    assert list(tmp_path.iterdir()) == []
