@@ -65,14 +65,13 @@ def in_cgroup(request: pytest.FixtureRequest) -> Iterator[Path]:
 @as_root
 def test_a_daemon_without_free_descriptors_waits_until_it_has_some(world: World, start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
-    assert_graded_once_and_nothing_left(world, hand_in(world))
     before = limits.prlimit(daemon.process.pid, limits.RLIMIT_NOFILE)
     in_hand = hand_in(world, HALF_A_SECOND)
     daemon.wait_for("submission_received", submission_id=in_hand.key.subid)
     limits.prlimit(daemon.process.pid, limits.RLIMIT_NOFILE, (3, before[1]))
-    submitted = [in_hand, *(hand_in(world) for _ in range(3))]
+    submitted = [in_hand, hand_in(world)]
     daemon.wait_for("dependency_away", what="room on this host")
-    time.sleep(3)
+    time.sleep(2)
     limits.prlimit(daemon.process.pid, limits.RLIMIT_NOFILE, before)
     daemon.wait_for("dependency_back", what="room on this host")
     assert_graded_once_and_nothing_left(world, *submitted)
@@ -89,7 +88,7 @@ def test_a_daemon_that_may_start_no_process_or_thread_gives_back_until_it_may(
     daemon.wait_for("submission_received")
     (in_cgroup / "cgroup.procs").write_text(str(daemon.process.pid))
     (in_cgroup / "pids.max").write_text("1")
-    submitted = [in_hand, *(hand_in(world) for _ in range(2))]
+    submitted = [in_hand, hand_in(world)]
     daemon.wait_for("client_not_started")
     # Executors that were started before are outside: one is lost, so that a new one is needed, too.
     daemon.process.send_signal(signal.SIGHUP)
