@@ -80,6 +80,7 @@ class EmbeddedPostgres:
         self._log = self._directory / "postgres.log"
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
+        self._start_server: Callable[[], None] = lambda: None
         self._ended = threading.Event()
         self._sockets: Path | None = None
         self._lock: int | None = None
@@ -113,7 +114,17 @@ class EmbeddedPostgres:
         # Without `&`: people source the file that this is written to, and a shell would stop reading there.
         self.url = f"postgresql://postgres@{quote(str(self._sockets), safe='')}:{PORT}/postgres"
 
-        self._run(self._server_command(binaries), identity)
+        self._start_server = lambda: self._run(self._server_command(binaries), identity)
+        self._start_server()
+        self._wait_until_it_answers()
+
+    def restart(self) -> None:
+        """As `pg_ctl restart -m immediate`: everybody is cut off, and the next server recovers as from a crash."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        if not self._ended.wait(STOP_TIMEOUT_S):
+            raise CasesUnavailable("postgres did not stop")
+        self._start_server()
         self._wait_until_it_answers()
 
     def _take_lock(self) -> int:
@@ -170,7 +181,8 @@ class EmbeddedPostgres:
             "logging_collector": "off",
         }
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # Not synchronous_commit: a server that is killed is to have lost nothing.
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         command = [str(binaries / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

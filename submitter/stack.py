@@ -109,6 +109,8 @@ class Stack:
         Unavailable: a service did not start.
     """
 
+    postgres: EmbeddedPostgres  # once entered
+
     def __init__(self, sql_directory: Path) -> None:
         self.environment: dict[str, str] = {}  # how other commands and the daemon find us, once entered
         self._sql_directory = sql_directory
@@ -125,6 +127,7 @@ class Stack:
             # The directory itself, not one below it: as root, Postgres runs as somebody else who has to get there.
             postgres = started.enter_context(EmbeddedPostgres(directory, durable=False))
             migrations.apply(postgres.url, self._sql_directory)
+            self.postgres = postgres
             self.environment = {
                 "SUBMITTER_QUEUE_URL": queue_url,
                 "SUBMITTER_BUCKET": BUCKET,

@@ -100,6 +100,17 @@ def test_it_is_durable_unless_told_otherwise(directory: Path) -> None:
         assert _ask(server.url, "SHOW fsync") == "off"
 
 
+def test_a_restart_cuts_everybody_off_and_loses_nothing_that_was_committed(directory: Path) -> None:
+    with EmbeddedPostgres(directory, durable=False) as server, psycopg.connect(server.url, autocommit=True) as before:
+        before.execute("CREATE TABLE kept (number int)")
+        for number in range(20):
+            before.execute("INSERT INTO kept VALUES (%s)", (number,))
+        server.restart()
+        assert _ask(server.url, "SELECT count(*) FROM kept") == 20
+        with pytest.raises(psycopg.OperationalError):
+            before.execute("SELECT 1")
+
+
 @pytest.mark.parametrize("name", ["long" * 40, "a comma, a 'quote', a \"double\" and ümläuts %20"])
 def test_it_starts_in_directories_that_no_socket_could_have(directory: Path, name: str) -> None:
     """A socket's path has at most 107 bytes, and libpq reads a comma as a list of hosts."""
