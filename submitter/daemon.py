@@ -307,16 +307,20 @@ class Daemon:
 
     def _wait_until_contained(self) -> None:
         """No message is taken, and no student's program run, while a hostile one of ours gets out of the sandbox."""
+        tries = 0
         while not self._stopping.is_set():
+            pause_s = CONTAINMENT_RETRY_S
             try:
                 leaks = self._find_leaks()
                 if not leaks:
                     return
-                log.error("not_contained", leaks=leaks, next_try_s=CONTAINMENT_RETRY_S)
+                log.error("not_contained", leaks=leaks, next_try_s=pause_s)
             except SandboxUnavailable as exc:
-                log.error("sandbox_unavailable", reason=str(exc), next_try_s=CONTAINMENT_RETRY_S)
+                tries += 1
+                pause_s = min(pause_s, retry_delay_s(tries))  # an engine that starts with us is soon there
+                log.error("sandbox_unavailable", reason=str(exc), next_try_s=pause_s)
             self._service.still_starting("programs cannot be run here, or are not contained: see the log")
-            self._stopping.wait(CONTAINMENT_RETRY_S)
+            self._stopping.wait(pause_s)
 
     def _poll_until_stopped(self) -> None:
         try:

@@ -1034,6 +1034,24 @@ def test_no_message_is_taken_while_something_is_not_contained(
     assert told[0]["leaks"] == ["network: a socket"]
 
 
+def test_an_engine_that_is_not_there_yet_is_asked_again_soon(make_house: MakeHouse) -> None:
+    """It may be starting, as we are; half a minute is for what somebody has to mend."""
+    outcomes = iter([SandboxUnavailable("no engine")])
+
+    def find_leaks() -> list[str]:
+        for error in outcomes:
+            raise error
+        return []
+
+    house = make_house(find_leaks=find_leaks)
+    house.submit()
+    with structlog.testing.capture_logs() as lines:
+        house.start()
+        house.queue.wait_for("delete")
+    [told] = [line for line in lines if line["event"] == "sandbox_unavailable"]
+    assert told["next_try_s"] <= 2
+
+
 def test_daemon_that_is_not_contained_stops_when_it_is_told_to(make_house: MakeHouse) -> None:
     house = make_house(find_leaks=lambda: ["files: everything"])
     house.submit()
