@@ -197,6 +197,11 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
         with open_cases(config) as cases:
             cases.check()  # its pool of connections starts its threads now, while this host has some
             processor = SubmissionProcessor(cases, results, Grader(sandbox, config.work_dir), worker_name())
+
+            def check_programs() -> None:
+                sandbox.check()  # first, because it knows within seconds of an engine that hangs
+                check_sandbox(sandbox)
+
             daemon = Daemon(
                 queue=queue,
                 processor=processor,
@@ -207,7 +212,7 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
                 probes={
                     StoreUnavailable: results.check,
                     CasesUnavailable: cases.check,
-                    SandboxUnavailable: lambda: check_sandbox(sandbox),
+                    SandboxUnavailable: check_programs,
                     HostShort: lambda: check_room(config.work_dir),
                 },
                 notifier=open_notifier(config, cases.notices),

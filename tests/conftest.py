@@ -22,6 +22,7 @@ from submitter.executors.docker_executor import DockerLauncher
 from submitter.executors.link import Launcher
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.resources import resource
+from tests.engine import OwnEngine, start_or_skip
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +117,13 @@ def make_sandbox(
     if preload:
         arguments += ["--preload", preload]
     return isolate(make_launcher(name, arguments), isolation, executors)
+
+
+@pytest.fixture(scope="session")
+def own_engine() -> Iterator[OwnEngine]:
+    """A Docker engine that a test may kill, freeze and start again; each leaves it running and without containers."""
+    with start_or_skip() as engine:
+        yield engine
 
 
 SANDBOXES = [pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"]

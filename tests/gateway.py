@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
@@ -82,23 +82,13 @@ class HttpGateway:
         self.upstream = urlsplit(upstream_url)
         self.calls: list[Noted] = []
         self._rules: list[Rule] = []
-        self._repeats: dict[str, _Reply] = {}
+        self._repeats: dict[str, Reply] = {}
         self._lock = threading.Lock()
-        gateway = self
-
-        class Handler(_Handler):
-            owner = gateway
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:
-                pass  # a client that broke off
-
-        self._server = Server((host, 0), Handler)
+        self._host = host
+        self._server = self.make_server()
         self.endpoint_url = f"http://{host}:{self._server.server_address[1]}"
 
-    def __enter__(self) -> "HttpGateway":
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -106,10 +96,31 @@ class HttpGateway:
         self._server.shutdown()
         self._server.server_close()
 
-    def add(self, operation: str, action: Action, **details: Any) -> None:
-        """`operation` is an AWS operation's name, or `*`."""
+    # -- what another service may want otherwise ------------------------------------------------------------------
+
+    def make_server(self) -> ThreadingHTTPServer:
+        gateway = self
+
+        class OwnHandler(Handler):
+            owner = gateway
+
+        return Server((self._host, 0), OwnHandler)
+
+    def operation_of(self, method: str, path: str, target: str) -> str:
+        return operation_of(method, path, target)
+
+    def connect(self) -> http.client.HTTPConnection:
+        """To the service itself."""
+        return http.client.HTTPConnection(self.upstream.hostname or "", self.upstream.port, timeout=60)
+
+    # -- rules ----------------------------------------------------------------------------------------------------
+
+    def add(self, operation: str, action: Action, **details: Any) -> Rule:
+        """`operation` is an AWS operation's name, or `*`. The rule counts down its `times` as it is used."""
+        rule = Rule(operation, action, **details)
         with self._lock:
-            self._rules.append(Rule(operation, action, **details))
+            self._rules.append(rule)
+        return rule
 
     def clear(self) -> None:
         with self._lock:
@@ -135,23 +146,30 @@ class HttpGateway:
             self.calls.append(Noted(len(self.calls) + 1, operation, chosen.action if chosen else "pass", key_id))
             return chosen
 
-    def keep_for_repeat(self, operation: str, reply: "_Reply") -> None:
+    def keep_for_repeat(self, operation: str, reply: "Reply") -> None:
         with self._lock:
             self._repeats[operation] = reply
 
-    def repeat_for(self, operation: str) -> "_Reply | None":
+    def repeat_for(self, operation: str) -> "Reply | None":
         with self._lock:
             return self._repeats.pop(operation, None)
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass  # a client that broke off
+
+
 @dataclass
-class _Reply:
+class Reply:
     status: int
     headers: list[tuple[str, str]]
     body: bytes
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     owner: ClassVar[HttpGateway]
 
@@ -160,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        operation = operation_of(self.command, self.path, self.headers.get("X-Amz-Target", ""))
+        operation = self.owner.operation_of(self.command, self.path, self.headers.get("X-Amz-Target", ""))
         repeated = self.owner.repeat_for(operation)
         if repeated is not None:
             self._answer(repeated, None)
@@ -190,9 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _any
 
-    def _forward(self, body: bytes) -> _Reply:
-        upstream = self.owner.upstream
-        connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
+    def _forward(self, body: bytes) -> Reply:
+        connection = self.owner.connect()
         try:
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
             connection.request(self.command, self.path, body, headers)
@@ -201,11 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
             kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP]
             if self.command == "HEAD" and length:
                 kept.append(("Content-Length", length))
-            return _Reply(answer.status, kept, answer.read())
+            return Reply(answer.status, kept, answer.read())
         finally:
             connection.close()
 
-    def _answer(self, reply: _Reply, rule: Rule | None) -> None:
+    def _answer(self, reply: Reply, rule: Rule | None) -> None:
         body = reply.body
         with contextlib.suppress(OSError):
             self.send_response(reply.status)
@@ -231,12 +248,12 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(body)
 
-    def _error(self, rule: Rule) -> _Reply:
+    def _error(self, rule: Rule) -> Reply:
         if self.headers.get("X-Amz-Target"):
             text = f'{{"__type": "com.amazonaws.sqs#{rule.code}", "message": "{rule.message}"}}'
-            return _Reply(rule.status, [("Content-Type", "application/x-amz-json-1.0")], text.encode())
+            return Reply(rule.status, [("Content-Type", "application/x-amz-json-1.0")], text.encode())
         text = f"<?xml version='1.0'?><Error><Code>{rule.code}</Code><Message>{rule.message}</Message></Error>"
-        return _Reply(
+        return Reply(
             rule.status, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else text.encode()
         )
 
@@ -318,12 +335,15 @@ class TcpGateway:
         else:
             self._thawed.set()
 
-    def cut(self) -> None:
-        for pair in list(self._pairs):
+    def cut(self) -> int:
+        """How many."""
+        pairs = list(self._pairs)
+        for pair in pairs:
             for sock in pair:
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     sock.shutdown(socket.SHUT_RDWR)
+        return len(pairs)
 
     @contextlib.contextmanager
     def being(self, mode: Mode) -> Iterator[None]:

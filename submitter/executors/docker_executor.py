@@ -8,13 +8,21 @@ path, and nothing is copied out. Its standard input is open once: when our
 process dies, the engine closes it, the executor sees the end of its input and
 exits. The container then stays, so that the engine can be asked how it ended,
 until we remove it: at once, or in the next sweep.
+
+An engine may do what it was asked to and never say so. Every container
+therefore has a name that we choose, of which we know whether it is in use: what
+was made and not heard of, or could not be removed, goes with the next sweep.
 """
 
 import contextlib
 import hashlib
+import itertools
 import os
+import secrets
 import socket
 import struct
+import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +37,10 @@ from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
 from submitter.resources import resource
 
-CALL_TIMEOUT_S = 60.0  # for any call to the engine; creating a container on a busy host takes seconds
+START_TIMEOUT_S = 60.0  # for each call of starting one: on a busy host it takes seconds
+CALL_TIMEOUT_S = 15.0  # for any other call: an engine that needs longer counts as away
+END_KNOWN_S = 1.0  # until it knows that a container has ended whose stream has
+SILENT_S = 60.0  # so long an engine that did not answer is not asked to remove more
 DIAGNOSTIC_BYTES = 2000  # of what a failed executor said on standard error
 EXECUTOR_BYTES = 24 << 20  # the executor's own memory, beside what a case may use
 EXECUTOR_PROCESSES = 6  # the executor's own: controller, zygote, init, and what makes and waits
@@ -59,10 +70,23 @@ class DockerLauncher:
         self._arguments = arguments
         self._apparmor = False  # whether to name our profile
         self._seccomp = (resource("executor_image") / "seccomp.json").read_text()
+        self._token = f"submitter-{secrets.token_hex(6)}"  # with which our containers' names begin
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._in_use: set[str] = set()  # names
+        self._may_be_left = False  # whether there may be containers of ours that are not in use
+        self._silent_until = 0.0  # by the monotonic clock
         try:
             self._api: Any = docker.from_env(timeout=int(CALL_TIMEOUT_S)).api
+            self._slow_api: Any = docker.from_env(timeout=int(START_TIMEOUT_S)).api
         except _ENGINE_ERRORS as exc:
             raise SandboxUnavailable(f"no Docker engine answers: {_short(exc)}") from exc
+
+    def check(self) -> None:
+        try:
+            self._api.ping()
+        except _ENGINE_ERRORS as exc:
+            raise SandboxUnavailable(f"the Docker engine does not answer: {_short(exc)}") from exc
 
     def probe(self) -> None:
         """
@@ -87,28 +111,39 @@ class DockerLauncher:
             raise SandboxUnavailable(f"the Docker engine does not answer: {_short(exc)}") from exc
 
     def start(self, room: Room) -> "DockerExecutor":
-        container: str | None = None
+        executor = self._start(room)
+        self._silent_until = 0.0
+        if self._may_be_left:  # since an earlier call failed; now the engine answers
+            self._may_be_left = False
+            with contextlib.suppress(SandboxUnavailable):
+                self.sweep()
+        return executor
+
+    def _start(self, room: Room) -> "DockerExecutor":
         profile = APPARMOR_PROFILE if self._apparmor else None  # other threads may find meanwhile that it is missing
+        name = f"{self._token}-{next(self._numbers)}"
+        with self._lock:
+            self._in_use.add(name)
         try:
-            container, attached = self._create(room, profile)
-            self._api.start(container)
-            return DockerExecutor(self._api, container, attached, room)
+            attached = self._create(name, room, profile)
+            self._slow_api.start(name)
+            return DockerExecutor(self, self._api, name, attached, room)
         except docker.errors.ImageNotFound as exc:
+            self.forget(name)
             raise SandboxUnavailable(
                 f"the engine has no image {self._image}: make it with `submitter image build`"
             ) from exc
         except _ENGINE_ERRORS as exc:
-            if container is not None:
-                remove(self._api, container)
+            self.remove(name)
             if profile is not None and "apparmor" in str(exc).lower():
                 if self._apparmor:
                     log.warning("apparmor_profile_missing", profile=profile, reason=_short(exc))
                 self._apparmor = False  # then Docker's own profile stands, under which no box can be made
-                return self.start(room)
+                return self._start(room)
             raise SandboxUnavailable(f"Docker could not start an executor: {_short(exc)}") from exc
 
-    def _create(self, room: Room, profile: str | None) -> tuple[str, Any]:
-        """A container that has not started, and the stream to it."""
+    def _create(self, name: str, room: Room, profile: str | None) -> Any:
+        """A container that has not started; returns the stream to it."""
         uid = random_uid()
         # Used where no box can be made; else a box has its own of them.
         writable = f"rw,nosuid,nodev,noexec,size={room.file_bytes},nr_inodes={MAX_INODES}"
@@ -139,41 +174,68 @@ class DockerLauncher:
         # A box mounts a /proc of its own, which the kernel allows only to those who see the whole of the one above.
         # What is masked otherwise is root's alone, which the executor is not.
         host_config |= {"MaskedPaths": [], "ReadonlyPaths": []}
-        container: str = self._api.create_container(
+        self._slow_api.create_container(
             self._image,
             ["--serve", *self._arguments],
+            name=name,
             user=f"{uid}:{uid}",
             stdin_open=True,
             tty=False,
+            stop_signal="SIGKILL",  # an engine that stops or starts again else waits ten seconds for each
             host_config=host_config,
             labels=_labels(),
             network_disabled=True,
-        )["Id"]
-        try:
-            return container, self._api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        except _ENGINE_ERRORS:
-            remove(self._api, container)
-            raise
+        )
+        return self._slow_api.attach_socket(name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
 
     def sweep(self) -> int:
         swept = 0
         try:
             for container in self._api.containers(all=True, filters={"label": LABEL}):
-                if _owner_is_dead(container.get("Labels", {})):
-                    remove(self._api, container["Id"])
-                    swept += 1
+                if _owner_is_dead(container.get("Labels", {})) or self._is_left(container):
+                    with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+                        self._api.remove_container(container["Id"], force=True, v=True)
+                        swept += 1
         except _ENGINE_ERRORS as exc:
+            self._may_be_left = True
             raise SandboxUnavailable(f"the Docker engine does not answer: {_short(exc)}") from exc
         return swept
+
+    def _is_left(self, container: dict[str, Any]) -> bool:
+        """Whether it is ours, and nobody of us has it."""
+        names = {name.removeprefix("/") for name in container.get("Names") or []}
+        with self._lock:
+            return any(name.startswith(f"{self._token}-") and name not in self._in_use for name in names)
+
+    def remove(self, name: str) -> None:
+        """Kill and remove a container, whatever state it is in. What cannot be removed now, a sweep takes later."""
+        self.forget(name)
+        if time.monotonic() < self._silent_until:
+            self._may_be_left = True
+            return
+        try:
+            self._api.remove_container(name, force=True, v=True)
+        except docker.errors.NotFound:
+            pass
+        except _ENGINE_ERRORS as exc:
+            self._may_be_left = True
+            if isinstance(exc, requests.exceptions.Timeout):
+                self._silent_until = time.monotonic() + SILENT_S
+
+    def forget(self, name: str) -> None:
+        """From now on nobody uses that name."""
+        with self._lock:
+            self._in_use.discard(name)
 
 
 class DockerExecutor(SocketLink):
     """An executor in a container, over the engine's attached stream."""
 
-    def __init__(self, api: Any, container: str, attached: Any, room: Room) -> None:
+    def __init__(self, launcher: DockerLauncher, api: Any, container: str, attached: Any, room: Room) -> None:
         # docker-py hands out a file object around the socket; it must be kept, or the socket is closed with it.
         super().__init__(getattr(attached, "_sock", attached))
         self._attached = attached
+        self._launcher = launcher
         self._api = api
         self._container = container
         self._room = room
@@ -188,6 +250,12 @@ class DockerExecutor(SocketLink):
         except _ENGINE_ERRORS as exc:
             raise ExecutorLost(f"an executor's memory limit could not be changed: {_short(exc)}") from exc
         self._room = room
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        try:
+            super().send(data, timeout_s)
+        except ExecutorLost as exc:
+            raise self._explained(exc) from exc
 
     def _receive(self, deadline: float) -> bytes:
         """
@@ -204,15 +272,37 @@ class DockerExecutor(SocketLink):
                     return payload
                 self._said = (self._said + payload)[-DIAGNOSTIC_BYTES:]
         except ExecutorLost as exc:
-            said = " ".join(self._said.decode(errors="replace").split())
-            text = f"{exc}; it said: {said}" if said else str(exc)
-            raise ExecutorLost(text, out_of_memory=self._was_out_of_memory()) from exc
+            raise self._explained(exc) from exc
 
-    def _was_out_of_memory(self) -> bool:
-        """Whether the kernel has killed in this container for memory; the executor itself, when it is gone."""
-        with contextlib.suppress(*_ENGINE_ERRORS, KeyError):
-            return bool(self._api.inspect_container(self._container)["State"]["OOMKilled"])
-        return False
+    def _explained(self, lost: ExecutorLost) -> SandboxUnavailable:
+        """
+        What the engine says of a loss.
+
+        When it says nothing, it is the engine that is lost. When it knows no such container, somebody else removed
+        it. Neither can be a program's doing.
+        """
+        said = " ".join(self._said.decode(errors="replace").split())
+        text = f"{lost}; it said: {said}" if said else str(lost)
+        try:
+            # The kernel has killed in this container for memory; the executor itself, when it is gone.
+            state = self._last_state()
+            is_removed, out_of_memory = state["Status"] in {"removing", "dead"}, bool(state["OOMKilled"])
+        except docker.errors.NotFound:
+            is_removed, out_of_memory = True, False
+        except _ENGINE_ERRORS as exc:
+            return SandboxUnavailable(f"{text}; the Docker engine does not answer: {_short(exc)}")
+        if is_removed:
+            text += "; somebody removed its container"
+        return ExecutorLost(text, out_of_memory=out_of_memory, is_removed=is_removed)
+
+    def _last_state(self) -> dict[str, Any]:
+        """The container's state. The stream ends a little before the engine knows that the container has ended."""
+        deadline = time.monotonic() + END_KNOWN_S
+        while True:
+            state: dict[str, Any] = self._api.inspect_container(self._container)["State"]
+            if state["Status"] != "running" or time.monotonic() > deadline:
+                return state
+            time.sleep(END_KNOWN_S / 20)
 
     def _receive_exactly(self, length: int, deadline: float) -> bytes:
         data = bytearray()
@@ -221,17 +311,11 @@ class DockerExecutor(SocketLink):
         return bytes(data)
 
     def close(self) -> None:
-        remove(self._api, self._container)
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes a reader in another thread
+        self._launcher.remove(self._container)
         with contextlib.suppress(OSError):
             self._attached.close()
-
-
-def remove(api: Any, container: str) -> None:
-    """Kill and remove a container, whatever state it is in. What cannot be removed now, a sweep takes later."""
-    with contextlib.suppress(*_ENGINE_ERRORS):
-        api.remove_container(container, force=True, v=True)
 
 
 def script_digest() -> str:

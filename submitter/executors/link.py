@@ -1,6 +1,7 @@
 """A line of bytes to an executor and back, over a socket, with every wait bounded."""
 
 import secrets
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -28,7 +29,12 @@ class Room:
 
 
 class Executor(Protocol):
-    """One started executor. `send` and `read_line` raise ExecutorLost when it is gone, late or breaks the protocol."""
+    """
+    One started executor.
+
+    `send` and `read_line` raise ExecutorLost when it is gone, late or breaks the protocol, and SandboxUnavailable when
+    what it runs in is seen to be away.
+    """
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Hand over a request or an input."""
@@ -40,6 +46,10 @@ class Executor(Protocol):
 
     def make_room(self, room: Room) -> None:
         """Let it use that much memory from now on, no more and no less. Nothing of a case runs meanwhile."""
+        ...
+
+    def has_ended(self) -> bool:
+        """Whether it is seen to be gone; costs next to nothing, and one that hangs is not gone."""
         ...
 
     def close(self) -> None:
@@ -64,8 +74,21 @@ class Launcher(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """
+        Ask what executors run in whether it is there, and wait for the answer for seconds at the most.
+
+        Raises:
+            SandboxUnavailable: it is not.
+        """
+        ...
+
     def sweep(self) -> int:
-        """Remove what dead processes of ours left on this host, sparing live neighbours'; returns how many."""
+        """
+        Remove what dead processes of ours left on this host, sparing live neighbours', and what we lost ourselves.
+
+        Returns how many.
+        """
         ...
 
 
@@ -94,6 +117,14 @@ class SocketLink:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
+
+    def has_ended(self) -> bool:
+        poll = select.poll()
+        try:
+            poll.register(self._socket, select.POLLRDHUP)
+        except ValueError:
+            return True  # it was closed
+        return bool(poll.poll(0))
 
     def _receive(self, deadline: float) -> bytes:
         """Some bytes of the executor's output, at least one; bounded by `deadline` on the monotonic clock."""

@@ -32,6 +32,7 @@ SERVES_BOX = 100  # submissions; how long an address layout and a hash seed are 
 MAX_AGE_S = 3600.0  # likewise
 CLOSE_TIMEOUT_S = 10.0
 UNFIT_AT_MOST = 3  # executors in a row; then one is started that is right from the beginning
+ENDED = "it ended while it waited"
 CLOSED = "the sandbox is closed: this process is ending"
 STANDARD_ROOM = Room(memory_bytes=256 << 20, processes=64, file_bytes=16 << 20)  # what executors are started with
 
@@ -76,6 +77,9 @@ class FreshExecutors:
 
     def renew(self) -> None:
         pass  # none waits
+
+    def check(self) -> None:
+        self._launcher.check()
 
     def sweep(self) -> int:
         return self._launcher.sweep()
@@ -150,12 +154,17 @@ class ExecutorPool:
         if not warm.has_boxes and room.file_bytes != STANDARD_ROOM.file_bytes:
             return False  # without boxes what can be written to is the sandbox's own
         try:
+            if warm.executor.has_ended():
+                raise ExecutorLost(ENDED)
             if time.monotonic() - warm.asked_at > PROBE_EVERY_S:
                 _ask(warm, PROBE_TIMEOUT_S)
             warm.executor.make_room(room)
         except ExecutorLost as exc:
             log.warning("executor_sick", reason=str(exc))
             return False
+        except SandboxUnavailable:
+            self.give_back(warm.executor, clean=False)
+            raise
         return True
 
     def give_back(self, executor: Executor, *, clean: bool) -> None:
@@ -171,6 +180,9 @@ class ExecutorPool:
         if not keep:
             crash.reached("P14")
             executor.close()
+
+    def check(self) -> None:
+        self._launcher.check()
 
     def sweep(self) -> int:
         return self._launcher.sweep()
@@ -237,7 +249,6 @@ class ExecutorPool:
         warm = None
         try:
             warm = self._start(STANDARD_ROOM)
-            self._failures = 0
         except SandboxUnavailable as exc:
             self._failures += 1
             delay_s = min(LONGEST_REFILL_DELAY_S, 2.0**self._failures)
@@ -266,6 +277,7 @@ class ExecutorPool:
         except BaseException:
             executor.close()
             raise
+        self._failures, self._not_before = 0, 0.0  # also if it was on the spot: then the keeper need not wait
         if reason is not None and not self._told_without_boxes:
             self._told_without_boxes = True
             log.warning("boxes_unavailable", reason=reason, instead="an executor for every case")
@@ -276,14 +288,16 @@ class ExecutorPool:
         while True:
             with self._changed:
                 old = time.monotonic() - PROBE_EVERY_S
-                warm = next((warm for warm in self._idle if warm.asked_at < old), None)
+                warm = next((warm for warm in self._idle if warm.asked_at < old or warm.executor.has_ended()), None)
                 if warm is None or self._closed:
                     return
                 self._idle.remove(warm)
                 self._lent[warm.executor] = warm
             try:
+                if warm.executor.has_ended():
+                    raise ExecutorLost(ENDED)
                 _ask(warm, PROBE_TIMEOUT_S)
-            except ExecutorLost as exc:
+            except SandboxUnavailable as exc:
                 log.warning("executor_sick", reason=str(exc))
                 self.give_back(warm.executor, clean=False)
             else:

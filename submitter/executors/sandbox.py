@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import structlog
 
 from submitter import crash
-from submitter.errors import ExecutorLost, NotBegun, SandboxClosed
+from submitter.errors import ExecutorLost, NotBegun, SandboxClosed, SandboxUnavailable
 from submitter.executors.link import Executor, Room
 from submitter.executors.turns import Turns
 from submitter.executors.wire import (
@@ -70,8 +70,17 @@ class Lender(Protocol):
         """Done with it. `clean`: it has answered everything, and nothing happened that could have hurt it."""
         ...
 
+    def check(self) -> None:
+        """
+        Ask what executors run in whether it is there, and wait for the answer for seconds at the most.
+
+        Raises:
+            SandboxUnavailable: it is not.
+        """
+        ...
+
     def sweep(self) -> int:
-        """Remove what dead processes of ours left on this host, sparing live neighbours'; returns how many."""
+        """Remove what dead processes of ours left on this host, and what we lost ourselves; returns how many."""
         ...
 
     def renew(self) -> None:
@@ -90,7 +99,8 @@ class ExecutorSandbox:
     An executor that was ready and is lost in the middle of a case is replaced, and the case is run once more. Lost
     again in the same case, it is the program's doing, since no fault of ours waits for a case: it gets a verdict, and
     the cases after it a fresh executor. So no program can have itself graded for ever. Until an executor is ready,
-    nothing of the program has run, and whatever goes wrong is ours.
+    nothing of the program has run, and whatever goes wrong is ours. So is it if somebody removes executors from
+    outside, or if what they run in does not answer.
 
     A case that passes a limit of time while the machine was short of processors is run once more, with no other case
     beside it in this process, and that run counts.
@@ -111,7 +121,7 @@ class ExecutorSandbox:
 
     def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
         """`turns`: among whom; None: alone, and what is slow then is slow."""
-        done, losses, has_lost = 0, 0, False
+        done, losses, has_lost, is_removed = 0, 0, False, False
         while done < len(job.inputs):
             lost: ExecutorLost | None = None
             kept: list[RunResult] = []  # from one on that may be unfair, until its executor has been given back
@@ -122,17 +132,19 @@ class ExecutorSandbox:
                         kept.append(result)
                     else:
                         yield result
-                        done, losses = done + 1, 0
+                        done, losses, is_removed = done + 1, 0, False
             except ExecutorLost as exc:
                 lost = exc
             for result in kept:
                 yield self._run_again_alone(job, done, result) if _may_be_unfair(result) else result
-                done, losses = done + 1, 0
+                done, losses, is_removed = done + 1, 0, False
             if lost is not None:
                 self._refuse_if_closed()
-                losses, has_lost = losses + 1, True
+                losses, has_lost, is_removed = losses + 1, True, is_removed or lost.is_removed
                 log.warning("executor_lost", reason=str(lost), case=done + 1, times=losses)
                 if losses == 2:
+                    if is_removed:
+                        raise SandboxUnavailable(f"executors are lost by no program's doing: {lost}")
                     yield _blame(lost)
                     done, losses = done + 1, 0
 
@@ -150,7 +162,8 @@ class ExecutorSandbox:
                 try:
                     has_box = cases.begin(encode_request(job, self._start, len(inputs)))
                 except ExecutorLost as exc:
-                    raise NotBegun(f"an executor did not get ready: {exc}") from exc
+                    kind = SandboxUnavailable if exc.is_removed else NotBegun
+                    raise kind(f"an executor did not get ready: {exc}") from exc
                 crash.reached("P7")
                 for result in cases.results():
                     crash.reached("P8")
@@ -184,6 +197,15 @@ class ExecutorSandbox:
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
             raise SandboxClosed("the sandbox is closed: this process is ending")
+
+    def check(self) -> None:
+        """
+        Nothing, if what executors run in is there: a quick question, which says nothing of whether programs can be run.
+
+        Raises:
+            SandboxUnavailable: it does not answer.
+        """
+        self._lender.check()
 
     def sweep(self) -> int:
         """Remove executors that dead processes of ours left on this host; returns how many."""
@@ -220,7 +242,7 @@ class _Cases:
         Send the request, and what may wait of the inputs; whether the executor has a box. If not, it runs one case.
 
         Raises:
-            SandboxUnavailable: it cannot run cases.
+            SandboxUnavailable: it cannot run cases, or what it runs in is away.
             ExecutorLost: it fell silent or broke the protocol.
         """
         self._executor.send(b"".join([request, *self._lines_ahead(is_running=False)]), READY_TIMEOUT_S)
@@ -253,7 +275,7 @@ class _Cases:
             if not self._said_done:
                 self._executor.send(DONE, ANSWER_SLACK_S)
             decode_idle(self._executor.read_line(MAX_LINE_BYTES, ANSWER_SLACK_S))
-        except ExecutorLost as exc:
+        except SandboxUnavailable as exc:
             log.warning("executor_lost", reason=str(exc), case=None, times=1)
             return False
         return True

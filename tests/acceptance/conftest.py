@@ -43,13 +43,13 @@ class World:
         """Wait for an upload's results document."""
         return self.wait_for(lambda: find_results(self.store, submitted), f"the result of {submitted.key.subid}")
 
-    def wait_for(self, look: Callable[[], Found | None], what: str) -> Found:
-        deadline = time.monotonic() + TIMEOUT_S
+    def wait_for(self, look: Callable[[], Found | None], what: str, timeout_s: float = TIMEOUT_S) -> Found:
+        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if found := look():
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"no {what} within {TIMEOUT_S:.0f} s")
+        raise AssertionError(f"no {what} within {timeout_s:.0f} s")
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.config.database_url) as connection:

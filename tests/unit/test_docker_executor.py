@@ -33,7 +33,7 @@ class Engine:
         return options
 
     def create_container(self, _image: str, _command: list[str], **options: Any) -> dict[str, str]:
-        container = str(threading.get_ident()) + "'" * len(self.containers)
+        container = options["name"]
         self.containers[container] = options["host_config"]["security_opt"]
         return {"Id": container}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.errors import ExecutorLost, NotBegun, SandboxUnavailable
 from submitter.executors.link import Room
 from submitter.executors.pool import FreshExecutors
 from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
@@ -53,6 +53,9 @@ class ScriptedExecutor:
     def make_room(self, room: Room) -> None:
         pass
 
+    def has_ended(self) -> bool:
+        return False
+
     def close(self) -> None:
         self.is_closed = True
 
@@ -70,6 +73,9 @@ class ScriptedLauncher:
         self.started.append(executor)
         return executor
 
+    def check(self) -> None:
+        pass
+
     def sweep(self) -> int:
         return 0
 
@@ -83,7 +89,7 @@ def sandbox_of(launcher: ScriptedLauncher) -> ExecutorSandbox:
     return ExecutorSandbox(FreshExecutors(launcher), "exec")
 
 
-def losing(times: dict[str, int], error: ExecutorLost) -> Callable[[str], bytes]:
+def losing(times: dict[str, int], error: SandboxUnavailable) -> Callable[[str], bytes]:
     """Answers with the input, but breaks off so many times at an input first. Inputs are base64 of a, b and c."""
 
     def play(text: str) -> bytes:
@@ -118,6 +124,33 @@ def test_a_case_that_loses_two_executors_gets_its_verdict_and_the_next_run_on(
     results = list(sandbox_of(launcher).run(job()))
     assert [result.ending for result in results] == [Ending.EXITED, ending, Ending.EXITED]
     assert len(launcher.started) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "executors"),
+    [(ExecutorLost("gone", is_removed=True), 2), (SandboxUnavailable("the engine does not answer"), 1)],
+    ids=["removed", "away"],
+)
+def test_a_case_whose_executors_are_taken_away_from_outside_gets_no_verdict(
+    error: SandboxUnavailable, executors: int
+) -> None:
+    launcher = ScriptedLauncher(losing({B: 99}, error))
+    runs = sandbox_of(launcher).run(job())
+    assert next(runs).stdout == b"a"
+    with pytest.raises(SandboxUnavailable) as caught:
+        next(runs)
+    assert type(caught.value) is SandboxUnavailable
+    assert len(launcher.started) == executors
+    assert all(executor.is_closed for executor in launcher.started)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_an_executor_that_is_removed_before_it_is_ready_is_not_held_against_the_submission(is_removed: bool) -> None:
+    """NotBegun is: five of them move a message aside."""
+    launcher = ScriptedLauncher(answer, iter([ExecutorLost("gone", is_removed=is_removed)]))
+    with pytest.raises(SandboxUnavailable) as caught:
+        list(sandbox_of(launcher).run(job()))
+    assert isinstance(caught.value, NotBegun) is not is_removed
 
 
 def test_losses_in_different_cases_are_nobody_s_doing() -> None:

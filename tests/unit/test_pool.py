@@ -20,7 +20,7 @@ class ScriptedExecutor:
     def __init__(self, room: Room, alive: bytes) -> None:
         self.room = room
         self.alive: bytes | ExecutorLost = alive
-        self.is_closed = False
+        self.is_closed = self.is_gone = False
         self.probes = 0
 
     def send(self, data: bytes, timeout_s: float) -> None:
@@ -34,6 +34,9 @@ class ScriptedExecutor:
 
     def make_room(self, room: Room) -> None:
         self.room = room
+
+    def has_ended(self) -> bool:
+        return self.is_gone
 
     def close(self) -> None:
         self.is_closed = True
@@ -57,6 +60,9 @@ class ScriptedLauncher:
         executor = ScriptedExecutor(room, self.alive)
         self.started.append(executor)
         return executor
+
+    def check(self) -> None:
+        pass
 
     def sweep(self) -> int:
         self.swept += 1
@@ -196,6 +202,20 @@ def test_a_sick_executor_is_not_lent(
     pool.give_back(lent, clean=True)
 
 
+def test_executors_that_ended_while_they_waited_are_replaced_and_not_lent(
+    pool: ExecutorPool, launcher: ScriptedLauncher
+) -> None:
+    """All of them do when the Docker engine is restarted."""
+    wait_until(lambda: len(launcher.started) == 2)
+    ended = launcher.started[:]
+    for executor in ended:
+        executor.is_gone = True
+    lent = pool.lend(STANDARD_ROOM)
+    assert lent not in ended
+    pool.give_back(lent, clean=True)
+    wait_until(lambda: all(executor.is_closed for executor in ended) and len(launcher.alive_ones) == 2)
+
+
 def test_an_executor_that_waits_is_asked_from_time_to_time(
     launcher: ScriptedLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +235,18 @@ def test_while_none_can_be_started_ahead_it_is_tried_again_and_again(
     pool = ExecutorPool(launcher, size=1, serves=3)
     wait_until(lambda: len(launcher.started) == 1)
     assert launcher.starts == 5
+    pool.close()
+
+
+def test_an_executor_that_starts_on_the_spot_ends_the_pause_of_those_started_ahead(launcher: ScriptedLauncher) -> None:
+    launcher.refusals = 3
+    pool = ExecutorPool(launcher, size=2, serves=3)
+    wait_until(lambda: pool._failures == 1)
+    launcher.refusals = 0
+    begun = time.monotonic()
+    pool.give_back(pool.lend(STANDARD_ROOM), clean=True)
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    assert time.monotonic() - begun < 1.0, "the pause was to be two seconds"
     pool.close()
 
 
