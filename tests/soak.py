@@ -5,11 +5,15 @@ Several daemons on one queue, many submissions, and something breaks every few s
 
 First every kind of program is graded once in peace. Then submissions come in
 small steps while faults come in turn: kill -9 and SIGTERM of a daemon, which is
-started again, connections to Postgres cut or refused, and calls of S3 and SQS
-that are dropped, delayed, answered with errors or cut short. When all is in,
-the faults stop, and each submission must have exactly the verdicts that its
-program had in peace; nothing may be left anywhere. Ends with 1 if that is not
-so, or if a kind of fault came less often than was asked for.
+started again, connections to Postgres cut or refused, Postgres restarted
+without warning, calls of S3 and SQS that are dropped, delayed, answered with
+errors or cut short, and the Docker engine killed and started again: one daemon
+works in Docker, on an engine of its own (tests/engine.py), the others in
+bubblewrap. Where there can be no such engine, that is said, and all work in
+bubblewrap. When all is in, the faults stop, and each submission must have
+exactly the verdicts that its program had in peace; nothing may be left
+anywhere. Ends with 1 if that is not so, or if a kind of fault really happened
+less often than was asked for.
 """
 
 import os
@@ -36,16 +40,19 @@ from submitter import app
 from submitter.adapters.aws import make_client
 from submitter.commands.options import print_json
 from submitter.config import Config
+from submitter.daemon import LONGEST_DELAY_S
 from submitter.model import AssignmentRef
 from submitter.resources import resource
 from submitter.stack import Stack
 from submitter.tables import print_table
 from submitter.upload import Submitted, upload
-from tests.gateway import Action, HttpGateway, TcpGateway, postgres_of
+from tests.engine import OwnEngine, why_not
+from tests.gateway import Action, HttpGateway, Rule, TcpGateway, postgres_of
 
 REF = AssignmentRef("soak", "soak", "square")
-WAITING_AT_MOST = 24  # on the queue: moto looks through all of it for each message
-PEACE_TIMEOUT_S = 120.0
+WAITING_AT_MOST = 24  # on the queue, to be received: moto looks through all of it for each message
+RESTING_AT_MOST = 96  # in hand, or given back until later. With no more than those nobody would have work to do
+PEACE_TIMEOUT_S = 1.25 * LONGEST_DELAY_S + 60.0  # the longest that a message may rest, with its jitter
 VISIBILITY_S = 6
 
 HONEST: dict[str, bytes] = {
@@ -64,6 +71,7 @@ HOSTILE: dict[str, bytes] = {
     "spins": b"while True:\n    pass\n",
 }
 HOSTILE_SHARE = 0.03
+CALLS_HIT = 3  # by each fault of S3 or SQS
 
 RULES: list[tuple[str, Action, dict[str, Any]]] = [
     ("ReceiveMessage", "drop reply", {}),
@@ -79,6 +87,14 @@ RULES: list[tuple[str, Action, dict[str, Any]]] = [
     ("*", "delay", {"seconds": 0.5}),
 ]
 
+# Each published result: of which subid, and its verdicts.
+RESULTS = """
+    SELECT h.subid, h.attempt_id, array_agg(c.verdict ORDER BY c.kind, c.ordinal)
+    FROM submitter.history AS h
+    LEFT JOIN submitter.case_results AS c ON c.attempt_id = h.attempt_id
+    WHERE h.published AND h.admin = %s GROUP BY h.subid, h.attempt_id
+"""
+
 
 @dataclass
 class Sent:
@@ -92,7 +108,8 @@ class Sent:
 class Soak:
     """The services, the daemons, and what is broken when."""
 
-    def __init__(self, stack: Stack, directory: Path, sandbox: str, started: ExitStack) -> None:
+    def __init__(self, stack: Stack, directory: Path, engine: OwnEngine | None, started: ExitStack) -> None:
+        self.stack, self.engine = stack, engine
         self.direct = {**os.environ, **stack.environment}
         self.config = Config.from_env(self.direct)
         self.store = app.open_results(self.config, self.direct)
@@ -107,7 +124,6 @@ class Soak:
                 self.config.database_url, host="127.0.0.1", port=str(self.postgres.port), tcp_user_timeout=3000
             ),
             "SUBMITTER_WORK_DIR": str(self.work_dir),
-            "SUBMITTER_SANDBOX": sandbox,
             "SUBMITTER_VISIBILITY_TIMEOUT": str(VISIBILITY_S),
             "SUBMITTER_POLL_WAIT": "2",
             "SUBMITTER_CONCURRENCY": "1",
@@ -116,8 +132,10 @@ class Soak:
         self.log = os.open(directory / "daemons.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         started.callback(os.close, self.log)
         self.daemons: list[subprocess.Popen[bytes]] = []
-        self.faults: Counter[str] = Counter()
-        self.fault_times: list[float] = []
+        self.in_docker: subprocess.Popen[bytes] | None = None  # one of them
+        self.faults: Counter[str] = Counter()  # that really happened
+        self.fault_times: list[tuple[str, float]] = []
+        self.rules: list[Rule] = []
         self.random = random.Random(0)
         self.ending = threading.Event()
 
@@ -125,7 +143,14 @@ class Soak:
 
     def start_daemon(self) -> None:
         command = [sys.executable, "-m", "submitter", "daemon"]
-        self.daemons.append(subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stderr=self.log))
+        environment = {**self.environment, "SUBMITTER_SANDBOX": "bubblewrap"}
+        wants_docker = self.engine is not None and self.in_docker not in self.daemons
+        if self.engine is not None and wants_docker:
+            environment |= {"SUBMITTER_SANDBOX": "docker", "DOCKER_HOST": self.engine.host}
+        daemon = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=self.log)
+        self.daemons.append(daemon)
+        if wants_docker:
+            self.in_docker = daemon
 
     def replace_dead(self) -> None:
         for daemon in [daemon for daemon in self.daemons if daemon.poll() is not None]:
@@ -147,35 +172,63 @@ class Soak:
 
     # -- faults -----------------------------------------------------------------------------------------------
 
-    def break_things(self, every_s: float) -> None:
-        """One fault after the other, until the end."""
-        kinds: dict[str, Callable[[], None]] = {
+    def kinds(self) -> dict[str, Callable[[], bool]]:
+        """By name what does each kind of fault, and tells whether it really happened."""
+        kinds = {
             "kill -9": lambda: self._signal(signal.SIGKILL),
             "SIGTERM": lambda: self._signal(signal.SIGTERM),
-            "Postgres cut": self.postgres.cut,
+            "Postgres cut": lambda: self.postgres.cut() > 0,
             "Postgres away": self._postgres_away,
+            "Postgres restart": self._postgres_restart,
             "S3 or SQS": self._aws_fault,
         }
+        if self.engine is not None:
+            kinds["engine restart"] = self._engine_restart
+        return kinds
+
+    def break_things(self, every_s: float) -> None:
+        """One fault after the other, until the end."""
         while True:
-            for kind, fault in kinds.items():
+            for kind, fault in self.kinds().items():
                 if self.ending.wait(every_s * self.random.uniform(0.5, 1.5)):
                     return
                 self.replace_dead()
-                fault()
-                self.faults[kind] += 1
-                self.fault_times.append(time.monotonic())
+                if fault():
+                    self.faults[kind] += 1
+                self.fault_times.append((kind, time.monotonic()))
 
-    def _signal(self, signum: int) -> None:
-        self.random.choice(self.daemons).send_signal(signum)
+    def _signal(self, signum: int) -> bool:
+        daemon = self.random.choice(self.daemons)
+        is_there = daemon.poll() is None
+        daemon.send_signal(signum)
+        return is_there
 
-    def _postgres_away(self) -> None:
+    def _postgres_away(self) -> bool:
         with self.postgres.being("refuse"):
-            self.postgres.cut()
+            connections = self.postgres.cut()
             self.ending.wait(2)
+        return connections > 0
 
-    def _aws_fault(self) -> None:
+    def _postgres_restart(self) -> bool:
+        self.stack.postgres.restart()
+        return True
+
+    def _engine_restart(self) -> bool:
+        assert self.engine is not None
+        self.engine.kill()
+        self.ending.wait(1)
+        self.engine.start()
+        return True
+
+    def _aws_fault(self) -> bool:
         operation, action, details = self.random.choice(RULES)
-        self.aws.add(operation, action, times=3, **details)
+        self.rules.append(self.aws.add(operation, action, times=CALLS_HIT, **details))
+        return False  # it happens when somebody makes that call: see `happened`
+
+    def happened(self) -> dict[str, int]:
+        """How often each kind of fault did."""
+        met = {"S3 or SQS": sum(rule.times < CALLS_HIT for rule in self.rules)}
+        return {kind: self.faults[kind] + met.get(kind, 0) for kind in self.kinds()}
 
     # -- submissions ------------------------------------------------------------------------------------------
 
@@ -185,31 +238,33 @@ class Soak:
 
     def published(self) -> dict[str, list[Any]]:
         """By subid: the verdicts of each published result."""
-        with psycopg.connect(self.config.database_url) as connection:
-            rows = connection.execute(
-                """
-                SELECT h.subid, h.attempt_id, array_agg(c.verdict ORDER BY c.kind, c.ordinal)
-                FROM submitter.history AS h
-                LEFT JOIN submitter.case_results AS c ON c.attempt_id = h.attempt_id
-                WHERE h.published AND h.admin = %s GROUP BY h.subid, h.attempt_id
-                """,
-                (REF.admin,),
-            ).fetchall()
+        try:
+            with psycopg.connect(self.config.database_url) as connection:
+                rows = connection.execute(RESULTS, (REF.admin,)).fetchall()
+        except psycopg.OperationalError:
+            time.sleep(0.2)  # it is being restarted
+            return self.published()
         found: dict[str, list[Any]] = {}
         for subid, _, verdicts in rows:
             found.setdefault(subid, []).append(verdicts)
         return found
 
-    def depth(self, url: str) -> int:
+    def depths(self, url: str) -> tuple[int, int]:
+        """Messages that wait to be received, and all others."""
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+        return int(attributes["ApproximateNumberOfMessages"]), int(attributes["ApproximateNumberOfMessagesNotVisible"])
+
+    def has_room(self) -> bool:
+        """Whether the queue wants more submissions."""
+        waiting, resting = self.depths(self.config.queue_url)
+        return waiting < WAITING_AT_MOST and resting < RESTING_AT_MOST
 
     def wait_until_all_are_graded(self, sent: list[Sent], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         wanted = {one.submitted.key.subid for one in sent}
         while time.monotonic() < deadline:
             self.replace_dead()
-            if wanted <= self.published().keys() and self.depth(self.config.queue_url) == 0:
+            if wanted <= self.published().keys() and sum(self.depths(self.config.queue_url)) == 0:
                 return
             time.sleep(0.5)
 
@@ -224,14 +279,19 @@ def seed(database_url: str) -> None:
             connection.execute("SELECT submitter.replace_cases(%s, %s, %s, %s, %s, %s)", (*name, kind, inputs, outputs))
 
 
-def recovery_times(soak: Soak, graded_at: list[float]) -> list[float]:
-    """From each fault to the next result that was published after it, in seconds."""
+def recovery_times(faults: list[tuple[str, float]], graded_at: list[float]) -> list[tuple[float, str]]:
+    """From each fault to the next result that was published after it, in seconds, and the kind; shortest first."""
     times = []
-    for fault in soak.fault_times:
+    for kind, fault in faults:
         later = [at - fault for at in graded_at if at > fault]
         if later:
-            times.append(min(later))
+            times.append((min(later), kind))
     return sorted(times)
+
+
+def too_seldom(happened: dict[str, int], least: int) -> list[str]:
+    """Kinds of faults that came less often than was asked for."""
+    return [kind for kind, count in happened.items() if count < least]
 
 
 def compare(sent: list[tuple[str, str]], published: dict[str, list[Any]], in_peace: dict[str, Any]) -> dict[str, int]:
@@ -244,13 +304,15 @@ def compare(sent: list[tuple[str, str]], published: dict[str, list[Any]], in_pea
     }
 
 
-def run(submissions: int, every_s: float, daemons: int, sandbox: str, least: int) -> dict[str, Any]:
+def run(submissions: int, every_s: float, daemons: int, least: int) -> dict[str, Any]:
     """The figures of one soak, as they are printed."""
     with ExitStack() as started:
+        no_engine = why_not()
+        engine = None if no_engine else started.enter_context(OwnEngine())
         directory = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="submitter-soak-")))
         stack = started.enter_context(Stack(resource("sql")))
         seed(stack.environment["SUBMITTER_DATABASE_URL"])
-        soak = Soak(stack, directory, sandbox, started)
+        soak = Soak(stack, directory, engine, started)
         for _ in range(daemons):
             soak.start_daemon()
         started.callback(soak.kill_daemons)
@@ -267,8 +329,8 @@ def run(submissions: int, every_s: float, daemons: int, sandbox: str, least: int
         graded_at: list[float] = []
         seen = len(published)
         with click.progressbar(length=submissions, label="soaking", file=sys.stderr) as bar:
-            while len(sent) < submissions or not breaker_is_done(soak, least):
-                if soak.depth(soak.config.queue_url) < WAITING_AT_MOST and len(sent) < submissions:
+            while len(sent) < submissions or too_seldom(soak.happened(), least):
+                if len(sent) < submissions and soak.has_room():
                     hostile = soak.random.random() < HOSTILE_SHARE
                     sent.append(soak.hand_in(soak.random.choice(list(HOSTILE if hostile else HONEST))))
                     bar.update(1)
@@ -287,40 +349,40 @@ def run(submissions: int, every_s: float, daemons: int, sandbox: str, least: int
         took_s = time.monotonic() - begun
 
         published = soak.published()
-        stuck = soak.depth(soak.config.queue_url)
-        aside = soak.depth(f"{soak.config.queue_url}-dlq")
+        stuck = sum(soak.depths(soak.config.queue_url))
+        aside = sum(soak.depths(f"{soak.config.queue_url}-dlq"))
         codes = soak.stop_daemons()
         leaked = [path.name for path in soak.work_dir.iterdir()] if soak.work_dir.exists() else []
-        recovered = recovery_times(soak, graded_at)
+        if engine is not None:
+            leaked += engine.executors()
+        recovered = recovery_times(soak.fault_times, graded_at)
         return {
             "submissions": len(sent),
-            "faults": dict(soak.faults),
+            "faults": soak.happened(),
+            "no_engine": no_engine,
             **compare([(one.submitted.key.subid, one.what) for one in sent], published, in_peace),
             "stuck": stuck,
             "aside": aside,
             "leaked": len(leaked),
             "unclean ends": sum(code != 0 for code in codes),
-            "recovery_median_s": round(recovered[len(recovered) // 2], 1) if recovered else None,
-            "recovery_most_s": round(recovered[-1], 1) if recovered else None,
+            "recovery_median_s": round(recovered[len(recovered) // 2][0], 1) if recovered else None,
+            "recovery_most_s": round(recovered[-1][0], 1) if recovered else None,
+            "recovery_most_after": recovered[-1][1] if recovered else None,
             "took_s": round(took_s),
         }
-
-
-def breaker_is_done(soak: Soak, least: int) -> bool:
-    """Whether every kind of fault came often enough."""
-    return len(soak.faults) == 5 and min(soak.faults.values()) >= least
 
 
 @click.command()
 @click.option("--submissions", default=3000, show_default=True)
 @click.option("--every", "every_s", default=3.0, show_default=True, help="Seconds from one fault to the next.")
 @click.option("--daemons", default=3, show_default=True)
-@click.option("--sandbox", type=click.Choice(["bubblewrap", "docker"]), default="bubblewrap", show_default=True)
-@click.option("--least", default=3, show_default=True, help="So often each kind of fault must have come.")
+@click.option("--least", default=3, show_default=True, help="So often each kind of fault must have happened.")
 @click.option("--json", "as_json", is_flag=True)
-def main(submissions: int, every_s: float, daemons: int, sandbox: str, least: int, as_json: bool) -> None:
+def main(submissions: int, every_s: float, daemons: int, least: int, as_json: bool) -> None:
     """Break everything, again and again, and see that nothing is lost."""
-    figures = run(submissions, every_s, daemons, sandbox, least)
+    figures = run(submissions, every_s, daemons, least)
+    if figures["no_engine"]:
+        click.echo(f"no engine restarts, and no daemon in Docker: {figures['no_engine']}", err=True)
     if as_json:
         print_json(figures)
     else:
@@ -331,8 +393,8 @@ def main(submissions: int, every_s: float, daemons: int, sandbox: str, least: in
     bad = [name for name in ("lost", "double", "wrong", "stuck", "aside", "leaked", "unclean ends") if figures[name]]
     if bad:
         raise click.ClickException(f"not zero: {', '.join(bad)}")
-    if min(figures["faults"].values()) < least:
-        raise click.ClickException("some kind of fault came too seldom")
+    if seldom := too_seldom(figures["faults"], least):
+        raise click.ClickException(f"happened too seldom: {', '.join(seldom)}")
 
 
 if __name__ == "__main__":
