@@ -68,5 +68,6 @@ for _command in (
     courses.cases,
     queues.dlq,
     notices.notices,
+    queues.requeue,
 ):
     cli.add_command(_command)

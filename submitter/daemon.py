@@ -47,7 +47,7 @@ from submitter.model import SubmissionKey
 from submitter.notifier import Notifier
 from submitter.ports import Delivery, SubmissionQueue
 from submitter.processing import SubmissionProcessor
-from submitter.protocol import encode_body, parse_body
+from submitter.protocol import encode_body, message_group, parse_body
 from submitter.service import Service
 
 WAITS_FOR_FILES = 9  # deliveries, some four minutes, after which a file that is still missing will not come
@@ -143,7 +143,7 @@ class ClientThread(threading.Thread):
             self._process(keys[0])
         else:
             for key in keys:  # each on its own from here, so that one cannot hold up the others
-                self._queue.send(encode_body(key))
+                self._queue.send(encode_body(key), message_group(key))
             log.info("message_split", count=len(keys))
         self._forget()
 

@@ -31,6 +31,14 @@ class InputMode(StrEnum):
     STDIN = "stdin"  # the text and a final newline, on standard input
 
 
+class SubmissionState(StrEnum):
+    """Of the result that the student sees; `grading` as long as there has been none."""
+
+    GRADING = "grading"
+    GRADED = "graded"
+    REJECTED = "rejected"
+
+
 class Comparison(StrEnum):
     """Which differences between output and expected output are forgiven. A final newline always is."""
 
@@ -396,3 +404,16 @@ class NoticeLine:
     tries: int
     problem: str | None
     noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionSummary:
+    """
+    A submission as the CaseStore lists it.
+
+    Whether its keys in the bucket begin with a slash is known to the bucket alone.
+    """
+
+    ref: AssignmentRef
+    subid: str
+    state: SubmissionState

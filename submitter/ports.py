@@ -22,6 +22,8 @@ from submitter.model import (
     Outcome,
     RunResult,
     StoredObject,
+    SubmissionState,
+    SubmissionSummary,
 )
 
 
@@ -63,8 +65,8 @@ class SubmissionQueue(Protocol):
         """To the dead-letter queue with `reason` as its attribute, then delete. A second call may leave a copy."""
         ...
 
-    def send(self, body: str) -> None:
-        """Put a message on the queue."""
+    def send(self, body: str, group: str | None = None) -> None:
+        """Put a message on the queue; `group` is whose it is (protocol.message_group), for a fair order."""
         ...
 
     def check(self) -> None:
@@ -193,6 +195,12 @@ class CaseStore(Protocol):
 
     def list_assignments(self) -> Sequence[AssignmentSummary]:
         """All assignments by name."""
+        ...
+
+    def list_submissions(
+        self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
+    ) -> Sequence[SubmissionSummary]:
+        """Submissions for which an attempt was begun, by name: all, or of one assignment, or in one state."""
         ...
 
     def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:

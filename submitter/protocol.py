@@ -22,6 +22,9 @@ MAX_NAME_BYTES = 200  # S3 allows 1,024 bytes for a key: three names and twice t
 MAX_INTEGER_CHARS = 100
 KNOWN_FIELDS = frozenset({"subid", "submissionid", "admin", "event", "assignment", "problem", "tokens", "language"})
 
+# What SQS takes as a MessageGroupId.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_GROUP_ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
 _PERCENT_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -98,6 +101,15 @@ def is_ours_to_ignore(key: str) -> bool:
 def encode_body(key: SubmissionKey) -> str:
     """The message that asks for a submission to be graded."""
     return json.dumps({"subdata": key.metadata}, ensure_ascii=True)
+
+
+def message_group(key: SubmissionKey) -> str | None:
+    """
+    The group of the message that asks for a submission to be graded: its admin; None if SQS would refuse that.
+
+    SQS's fair queues then keep one class's rush from starving the others.
+    """
+    return key.ref.admin if _GROUP_ID.fullmatch(key.ref.admin) else None
 
 
 def parse_body(body: str) -> tuple[SubmissionKey, ...]:

@@ -13,21 +13,16 @@ SUBMITTER_QUEUE_URL set. boto3 comes with the runtime.
 
 import logging
 import os
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from submitter.errors import MessageNotUnderstood
-from submitter.protocol import encode_body, parse_metadata_key
+from submitter.protocol import encode_body, message_group, parse_metadata_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageRequestTypeDef
-
-# What SQS takes as a MessageGroupId.
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_GROUP_ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +48,8 @@ def forward(event: object, client: "SQSClient", queue_url: str) -> int:
             log.info("object ignored: %s", exc)
             continue
         request: SendMessageRequestTypeDef = {"QueueUrl": queue_url, "MessageBody": encode_body(submission)}
-        # The admin as group: SQS's fair queues then keep one class's rush from starving the others.
-        if _GROUP_ID.fullmatch(submission.ref.admin):
-            request["MessageGroupId"] = submission.ref.admin
+        if group := message_group(submission):
+            request["MessageGroupId"] = group
         client.send_message(**request)
         sent += 1
     return sent

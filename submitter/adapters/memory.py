@@ -39,6 +39,8 @@ from submitter.model import (
     RunResult,
     StoredObject,
     SubmissionKey,
+    SubmissionState,
+    SubmissionSummary,
 )
 from submitter.ports import Delivery, Turn
 
@@ -148,7 +150,7 @@ class MemorySubmissionQueue(_FailsOnRequest):
             self.dead_letters.append(DeadLetter(delivery.body, reason))
             self._delete(delivery)
 
-    def send(self, body: str) -> None:
+    def send(self, body: str, group: str | None = None) -> None:
         self._fail_if_told("send")
         with self._changed:
             self._messages.append(_Message(body, f"message-{next(self._numbers)}", visible_at=self._clock()))
@@ -286,6 +288,7 @@ class MemoryCaseStore(_FailsOnRequest):
         self._now = now
         self._assignments: dict[AssignmentRef, tuple[Assignment, datetime]] = {}
         self._emails: dict[str, str] = {}
+        self._states: dict[tuple[AssignmentRef, str], SubmissionState] = {}
         self._turns: dict[tuple[AssignmentRef, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -319,6 +322,17 @@ class MemoryCaseStore(_FailsOnRequest):
             saved = [self._assignments[ref] for ref in sorted(self._assignments)]
         return [_summary(assignment, updated_at) for assignment, updated_at in saved]
 
+    def list_submissions(
+        self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
+    ) -> Sequence[SubmissionSummary]:
+        self._fail_if_told("list_submissions")
+        with self._lock:
+            return [
+                SubmissionSummary(of, subid, found)
+                for (of, subid), found in sorted(self._states.items())
+                if ref in {None, of} and state in {None, found}
+            ]
+
     def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
         self._fail_if_told("find_emails")
         with self._lock:
@@ -350,6 +364,7 @@ class MemoryCaseStore(_FailsOnRequest):
                 attempt.lease_expires_s = None
             attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
             self.history.append(attempt)
+            self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
             return attempt.attempt_id
 
     def renew_lease(self, attempt_id: int, for_s: float) -> bool:
@@ -386,6 +401,8 @@ class MemoryCaseStore(_FailsOnRequest):
             for outcome, published in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
                 if published:
+                    key = attempt.start.key
+                    self._states[key.ref, key.subid] = SubmissionState(outcome.state)
                     self._show(attempt, outcome)
 
     @contextmanager

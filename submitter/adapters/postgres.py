@@ -20,6 +20,7 @@ from submitter.adapters.postgres_connections import (
     is_storable,
     numeric,
     only_value,
+    storable,
 )
 from submitter.adapters.postgres_notices import PostgresNoticeStore
 from submitter.errors import AssignmentRefused
@@ -33,6 +34,8 @@ from submitter.model import (
     Comparison,
     InputMode,
     Limits,
+    SubmissionState,
+    SubmissionSummary,
     TestCase,
 )
 
@@ -194,6 +197,26 @@ class PostgresCaseStore:
                 notices=notices,
             )
             for admin, event, name, language, input_mode, test_cases, grade_cases, points, updated_at, notices in rows
+        ]
+
+    def list_submissions(
+        self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
+    ) -> Sequence[SubmissionSummary]:
+        names = (None, None, None) if ref is None else tuple(map(storable, (ref.admin, ref.event, ref.assignment)))
+        with self._transaction() as connection:
+            rows = connection.execute(
+                """
+                SELECT admin, event, assignment, subid, state
+                FROM submitter.submissions
+                WHERE admin = coalesce(%s, admin) AND event = coalesce(%s, event)
+                  AND assignment = coalesce(%s, assignment) AND state = coalesce(%s, state)
+                ORDER BY admin COLLATE "C", event COLLATE "C", assignment COLLATE "C", subid COLLATE "C"
+                """,
+                (*names, None if state is None else state.value),
+            ).fetchall()
+        return [
+            SubmissionSummary(AssignmentRef(admin, event, assignment), subid, SubmissionState(found))
+            for admin, event, assignment, subid, found in rows
         ]
 
     # -- students -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from submitter.ports import Delivery
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageRequestTypeDef
 
 MAX_REASON_CHARS = 1_000
 TAKEN_S = 120  # for which letters that somebody looks at are hidden
@@ -155,9 +156,12 @@ class SqsSubmissionQueue:
         with _errors_of("cannot reach the queue"):
             self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
 
-    def send(self, body: str) -> None:
+    def send(self, body: str, group: str | None = None) -> None:
+        request: SendMessageRequestTypeDef = {"QueueUrl": self._queue_url, "MessageBody": body}
+        if group is not None:
+            request["MessageGroupId"] = group
         with _errors_of("cannot send"):
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+            self._client.send_message(**request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,23 @@
-"""The dead-letter queue: what was moved aside, and putting it back."""
+"""The queue: putting submissions back, and the dead-letter queue with what was moved aside."""
 
 import contextlib
 from collections.abc import Callable
 
 import click
 
-from submitter.commands.options import QUEUE, as_json, print_json, quiet_config
-from submitter.errors import QueueUnavailable
+from submitter.commands.options import (
+    ASSIGNMENT,
+    BUCKET,
+    DATABASE,
+    QUEUE,
+    as_json,
+    print_json,
+    progress,
+    quiet_config,
+)
+from submitter.errors import MessageNotUnderstood, QueueUnavailable, Unavailable
+from submitter.model import AssignmentRef, SubmissionState
+from submitter.protocol import parse_metadata_key
 
 SHOWN_CHARACTERS = 60  # of a body, in the table; --json has all of it
 
@@ -94,3 +105,55 @@ def dlq_redrive(message_ids: tuple[str, ...], everything: bool, as_json: bool) -
     if not as_json:
         click.echo(f"put back {len(moved)}")
     return 1 if missing else 0
+
+
+@click.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--assignment", "ref", type=ASSIGNMENT, help="Those of this assignment.")
+@click.option("--status", type=click.Choice([str(state) for state in SubmissionState]), help="Those in this state.")
+@click.option("--dry-run", is_flag=True, help="Only print the keys of those that would be put back.")
+@as_json
+def requeue(keys: tuple[str, ...], ref: AssignmentRef | None, status: str | None, dry_run: bool, as_json: bool) -> int:
+    """
+    Put submissions back on the queue, to be graded again; 1 if one could not be.
+
+    KEY is the metadata's, …/SUBID/SUBID.json, with a leading slash or without. Without keys, those
+    that Postgres knows of an assignment, in a state, or both.
+    """
+    from submitter import app
+    from submitter.requeue import Wanted, find_wanted, requeue
+
+    if bool(keys) == (ref is not None or status is not None):
+        raise click.UsageError("give either keys, or --assignment, --status or both.")
+    try:
+        wanted = [Wanted(parse_metadata_key(key), as_written=True) for key in dict.fromkeys(keys)]
+    except MessageNotUnderstood as exc:
+        raise click.UsageError(f"{exc}.") from exc
+    config = quiet_config(BUCKET, QUEUE, *([] if keys else [DATABASE]))
+    if not keys:
+        with app.open_cases(config) as cases:
+            wanted = find_wanted(cases, ref, SubmissionState(status) if status else None)
+
+    sent, problems = 0, []
+    try:
+        with progress(len(wanted), "looking" if dry_run else "putting back") as advance:
+            for one in requeue(app.open_results(config), app.open_queue(config), wanted, dry_run=dry_run):
+                advance()
+                sent += one.problem is None
+                problems += [one.problem] if one.problem else []
+                if as_json:
+                    requeued = one.problem is None and not dry_run
+                    print_json({"key": one.key.metadata, "requeued": requeued, "problem": one.problem})
+                elif dry_run and one.problem is None:
+                    click.echo(one.key.metadata)
+    except Unavailable as exc:
+        told = f"{sent} of {len(wanted)} were put back before that; when it answers, give the same command again"
+        raise Unavailable(f"{exc}; {told} (grading one twice changes nothing)") from exc
+    if not as_json:
+        for problem in problems:
+            click.echo(f"submitter: {problem}", err=True)
+        if dry_run:
+            click.echo(f"would put back {sent}", err=True)
+        else:
+            click.echo(f"put back {sent}")
+    return 1 if problems else 0

@@ -69,6 +69,37 @@ def test_process_grades_again_without_the_queue(world: World, program: Path) -> 
     assert world.query(state, submitted["subid"]) == [("graded",)]
 
 
+def test_requeue_has_a_graded_submission_graded_again(world: World, daemon: RealDaemon, program: Path) -> None:
+    """The message that asked for it first is done with for ever; a new one is not."""
+    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
+    [document] = documents(submitter(world, *arguments, "--wait", "60"))
+    key = f"{LAB5}/{document['subid']}/{document['subid']}.json"  # the front end's has a slash before it
+    unknown = key.replace(document["subid"], "0" * 32)
+    told = documents(submitter(world, "requeue", key, unknown, "--json", code=1))
+    assert [(line["key"], line["requeued"]) for line in told] == [(f"/{key}", True), (unknown, False)]
+    assert "is not in the bucket" in told[1]["problem"]
+    daemon.wait_for("submission_graded", count=2, submission_id=document["subid"])
+    published = "SELECT score FROM submitter.history WHERE subid = %s AND published"
+    assert world.query(published, document["subid"]) == [(20,), (20,)]
+    listed = submitter(world, "requeue", "--assignment", str(LAB5), "--status", "graded", "--dry-run").stdout
+    assert f"/{key}\n" in listed
+
+
+def test_requeue_of_a_submission_in_work_waits_its_turn_and_is_graded_then(
+    world: World, daemon: RealDaemon, program: Path
+) -> None:
+    program.write_text("import sys, time\ntime.sleep(0.3)\n" + SQUARE)
+    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
+    [submitted] = documents(submitter(world, *arguments))
+    daemon.wait_for("submission_received", submission_id=submitted["subid"])
+    assert submitter(world, "requeue", submitted["key"]).stdout == "put back 1\n"
+    daemon.wait_for("submission_waits", submission_id=submitted["subid"])
+    daemon.wait_for("submission_graded", count=2, submission_id=submitted["subid"])
+    published = "SELECT score FROM submitter.history WHERE subid = %s AND published"
+    assert world.query(published, submitted["subid"]) == [(20,), (20,)]
+    assert world.dead_letters() == []
+
+
 def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, tmp_path: Path) -> None:
     files = {"test.in": "1\n2\n", "test.out": "1\n8\n", "grade.in": "3\n", "grade.out": "27\n"}
     for file_name, text in files.items():

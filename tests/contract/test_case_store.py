@@ -29,6 +29,8 @@ from submitter.model import (
     InputMode,
     Limits,
     Outcome,
+    SubmissionKey,
+    SubmissionState,
     TestCase,
 )
 from submitter.ports import CaseStore
@@ -192,6 +194,27 @@ def test_an_unpublished_outcome_is_history_too(case_store: CaseStore, witness: W
     publish(case_store, newer, GRADED)
     publish(case_store, older, REJECTED, published=False)
     assert witness.history() == [("v1", "rejected", False), ("v2", "graded", True)]
+
+
+def test_submissions_are_listed_by_name_with_the_state_that_their_student_sees(case_store: CaseStore) -> None:
+    other = AssignmentRef("m.soltys", "aws_labs", "lab6")
+    keys = [SubmissionKey(ref, digit * 32) for ref, digit in ((other, "a"), (REF, "b"), (REF, "a"), (REF, "c"))]
+    for key, outcome in zip(keys, (GRADED, GRADED, REJECTED, None), strict=True):
+        attempt = case_store.begin_attempt(make_start(key=key))
+        if outcome is not None:
+            publish(case_store, attempt, outcome)
+    publish(case_store, case_store.begin_attempt(make_start("v0", key=keys[1])), REJECTED, published=False)
+    case_store.begin_attempt(make_start("v2", key=keys[2]))
+
+    def listed(ref: AssignmentRef | None = None, state: SubmissionState | None = None) -> list[tuple[str, str, str]]:
+        return [(one.ref.assignment, one.subid[0], str(one.state)) for one in case_store.list_submissions(ref, state)]
+
+    mine = [(REF.assignment, "a", "rejected"), (REF.assignment, "b", "graded"), (REF.assignment, "c", "grading")]
+    assert listed() == [*mine, ("lab6", "a", "graded")]
+    assert listed(REF) == mine
+    assert listed(state=SubmissionState.GRADED) == [mine[1], ("lab6", "a", "graded")]
+    assert listed(REF, SubmissionState.GRADING) == [mine[2]]
+    assert listed(replace(REF, event="aws")) == []
 
 
 def test_a_turn_without_a_record_changes_nothing(case_store: CaseStore, witness: Witness) -> None:

@@ -87,6 +87,25 @@ def test_sent_body_is_received_as_it_was(queue: SubmissionQueue) -> None:
     assert delivery.receive_count == 1
 
 
+def test_a_group_goes_along_with_a_message_and_changes_nothing_of_it(
+    queue: SubmissionQueue, request: pytest.FixtureRequest
+) -> None:
+    queue.send("one", group="m.soltys")
+    queue.send("two")
+    if request.node.callspec.params["case"] == "memory":
+        assert [receive(queue).body, receive(queue).body] == ["one", "two"]
+        return
+    aws: EmbeddedAws = request.getfixturevalue("aws")
+    answers = [
+        aws.sqs.receive_message(
+            QueueUrl=request.getfixturevalue("queue_url"), MessageSystemAttributeNames=["MessageGroupId"]
+        )["Messages"][0]
+        for _ in range(2)
+    ]
+    groups = {answer["Body"]: answer.get("Attributes", {}).get("MessageGroupId") for answer in answers}
+    assert groups == {"one": "m.soltys", "two": None}
+
+
 def test_empty_queue_gives_none_at_once_when_told_not_to_wait(queue: SubmissionQueue) -> None:
     assert queue.receive(wait_s=0) is None
 

@@ -127,8 +127,8 @@ class NotedQueue(MemorySubmissionQueue):
         super().move_aside(delivery, reason)
         self.note(Call("move_aside", delivery.message_id))
 
-    def send(self, body: str) -> None:
-        super().send(body)
+    def send(self, body: str, group: str | None = None) -> None:
+        super().send(body, group)
         self.note(Call("send"))
 
 

@@ -19,6 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "trigger",
             "folders",
             "upload",
+            "requeue",
             "migrations",
             "service",
             "spot",
