@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import structlog
+from _pytest.mark import ParameterSet
 
 from submitter import migrations
 from submitter.app import isolate
@@ -136,9 +137,30 @@ def sandbox_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["box", "strict"])
-def sandbox(request: pytest.FixtureRequest, sandbox_name: str) -> Iterator[ExecutorSandbox]:
-    """The real sandbox, each in turn, warm and not."""
-    sandbox = make_sandbox(sandbox_name, request.param)
+def _kinds() -> list[ParameterSet]:
+    """Both sandboxes, warm and not."""
+    return [
+        pytest.param((name, level), id=f"{name}-{level}", marks=[pytest.mark.docker] if name == "docker" else [])
+        for name in ("docker", "bubblewrap")
+        for level in ("box", "strict")
+    ]
+
+
+@pytest.fixture(scope="module", params=_kinds())
+def sandbox(request: pytest.FixtureRequest) -> Iterator[ExecutorSandbox]:
+    """
+    The real sandbox, each in turn, one for all tests of a module as it is for all submissions of a day.
+
+    What a test's program does to it, the next test suffers from.
+    """
+    sandbox = make_sandbox(*request.param)
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(params=_kinds())
+def own_sandbox(request: pytest.FixtureRequest) -> Iterator[ExecutorSandbox]:
+    """As `sandbox`, for a test that ends it."""
+    sandbox = make_sandbox(*request.param)
     yield sandbox
     sandbox.close()

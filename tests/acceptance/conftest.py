@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
@@ -125,6 +124,11 @@ class RealDaemon:
             assert self._changed.wait_for(lambda: len(found()) >= count, TIMEOUT_S), f"no {event} in {self.lines}"
             return found()[count - 1]
 
+    def forget(self) -> None:
+        """What it has said so far."""
+        with self._changed:
+            self.lines.clear()
+
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Ask it to end; returns its exit code."""
         self.process.send_signal(signum)
@@ -140,7 +144,7 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"])
+@pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"])
 def sandbox_name(request: pytest.FixtureRequest) -> str:
     """Each sandbox in turn, if it works here."""
     make_launcher(request.param)
@@ -148,16 +152,16 @@ def sandbox_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def world(stack: Stack, sandbox_name: str, tmp_path: Path) -> World:
+def world(stack: Stack, sandbox_name: str, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(
         {
             **{
                 name: value
                 for name, value in os.environ.items()
-                if not name.startswith("SUBMITTER_") or "IMAGE" in name
+                if not name.startswith(("SUBMITTER_", "PYTEST_")) or "IMAGE" in name
             },
             **stack.environment,
-            "SUBMITTER_WORK_DIR": str(tmp_path / "work"),
+            "SUBMITTER_WORK_DIR": str(tmp_path_factory.getbasetemp() / f"work-{sandbox_name}"),
             "SUBMITTER_SANDBOX": sandbox_name,
             "SUBMITTER_POLL_WAIT": "1",
             "SUBMITTER_VISIBILITY_TIMEOUT": "6",
@@ -165,8 +169,43 @@ def world(stack: Stack, sandbox_name: str, tmp_path: Path) -> World:
     )
 
 
+class SharedDaemon:
+    """One daemon for all tests that do nothing to it, as it serves all submissions of a day: to start takes seconds."""
+
+    def __init__(self) -> None:
+        self._daemon: RealDaemon | None = None
+        self._environment: dict[str, str] = {}
+
+    def get(self, environment: dict[str, str]) -> RealDaemon:
+        """It, or a new one if it was ended or is of another environment; its lines are those from now on."""
+        if self._daemon is None or self._daemon.process.poll() is not None or self._environment != environment:
+            self.end()
+            self._daemon, self._environment = RealDaemon(environment), dict(environment)
+            self._daemon.wait_for("daemon_started")
+        self._daemon.forget()
+        return self._daemon
+
+    def end(self) -> None:
+        if self._daemon is not None and self._daemon.process.poll() is None:
+            self._daemon.stop()
+        self._daemon = None
+
+
+@pytest.fixture(scope="session")
+def shared_daemon() -> Iterator[SharedDaemon]:
+    shared = SharedDaemon()
+    yield shared
+    shared.end()
+
+
 @pytest.fixture
-def start_daemon(world: World) -> Iterator[Callable[[], RealDaemon]]:
+def no_daemon(shared_daemon: SharedDaemon) -> None:
+    """None but those that the test starts itself takes messages."""
+    shared_daemon.end()
+
+
+@pytest.fixture
+def start_daemon(world: World, no_daemon: None) -> Iterator[Callable[[], RealDaemon]]:
     """Starts daemons that take messages, as many as are asked for; those that still run are ended afterwards."""
     started: list[RealDaemon] = []
 
@@ -184,5 +223,8 @@ def start_daemon(world: World) -> Iterator[Callable[[], RealDaemon]]:
 
 
 @pytest.fixture
-def daemon(start_daemon: Callable[[], RealDaemon]) -> RealDaemon:
-    return start_daemon()
+def daemon(world: World, shared_daemon: SharedDaemon) -> Iterator[RealDaemon]:
+    """A daemon that takes messages; the test may end it."""
+    daemon = shared_daemon.get(world.environment)
+    yield daemon
+    assert not [line for line in daemon.lines if line["event"] == "not JSON"]

@@ -53,22 +53,6 @@ def test_submit_waits_for_the_result_of_this_upload(world: World, daemon: RealDa
     assert "1/20 points" in submitter(world, *arguments[:-1]).stdout
 
 
-def test_process_grades_again_without_the_queue(world: World, program: Path) -> None:
-    """No daemon runs here: whoever graded it was this command."""
-    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
-    [submitted] = documents(submitter(world, *arguments))
-    [dry] = documents(submitter(world, "process", submitted["key"], "--dry-run", "--json"))
-    assert dry["score"] == 20.0
-    results = submitted["key"].replace(".json", ".results.json")
-    assert world.store.version(results) is None
-    submitter(world, "process", submitted["key"])
-    stored = world.store.get(results, 1 << 20)
-    assert stored is not None
-    assert json.loads(stored.data)["score"] == 20.0
-    state = "SELECT state FROM submitter.gradebook WHERE subid = %s"
-    assert world.query(state, submitted["subid"]) == [("graded",)]
-
-
 def test_requeue_has_a_graded_submission_graded_again(world: World, daemon: RealDaemon, program: Path) -> None:
     """The message that asked for it first is done with for ever; a new one is not."""
     arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
@@ -88,7 +72,7 @@ def test_requeue_has_a_graded_submission_graded_again(world: World, daemon: Real
 def test_requeue_of_a_submission_in_work_waits_its_turn_and_is_graded_then(
     world: World, daemon: RealDaemon, program: Path
 ) -> None:
-    program.write_text("import sys, time\ntime.sleep(0.3)\n" + SQUARE)
+    program.write_text("import sys, time\ntime.sleep(0.15)\n" + SQUARE)
     arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
     [submitted] = documents(submitter(world, *arguments))
     daemon.wait_for("submission_received", submission_id=submitted["subid"])
@@ -98,6 +82,22 @@ def test_requeue_of_a_submission_in_work_waits_its_turn_and_is_graded_then(
     published = "SELECT score FROM submitter.history WHERE subid = %s AND published"
     assert world.query(published, submitted["subid"]) == [(20,), (20,)]
     assert world.dead_letters() == []
+
+
+def test_process_grades_again_without_the_queue(world: World, no_daemon: None, program: Path) -> None:
+    """No daemon runs here: whoever graded it was this command."""
+    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
+    [submitted] = documents(submitter(world, *arguments))
+    [dry] = documents(submitter(world, "process", submitted["key"], "--dry-run", "--json"))
+    assert dry["score"] == 20.0
+    results = submitted["key"].replace(".json", ".results.json")
+    assert world.store.version(results) is None
+    submitter(world, "process", submitted["key"])
+    stored = world.store.get(results, 1 << 20)
+    assert stored is not None
+    assert json.loads(stored.data)["score"] == 20.0
+    state = "SELECT state FROM submitter.gradebook WHERE subid = %s"
+    assert world.query(state, submitted["subid"]) == [("graded",)]
 
 
 def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, tmp_path: Path) -> None:

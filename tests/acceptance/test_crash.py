@@ -20,7 +20,7 @@ from submitter.upload import upload
 from tests.acceptance.conftest import LAB5, RealDaemon, World
 from tests.acceptance.test_one_submission import assert_nothing_left, containers_of
 
-SLOW_SQUARE = b"import sys, time\ntime.sleep(0.2)\nprint(int(sys.argv[1]) ** 2)\n"
+SLOW_SQUARE = b"import sys, time\ntime.sleep(0.05)\nprint(int(sys.argv[1]) ** 2)\n"
 AT_START = {"P15", "P16"}  # before the daemon takes messages
 AT_THE_END = {"P14", "P17"}  # reached when it is told to stop
 CASES = 14  # of the example

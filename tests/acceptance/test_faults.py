@@ -78,7 +78,7 @@ def test_a_bucket_that_is_away_stops_the_receiving_until_it_is_back(
     daemon.wait_for("submission_failed")
     world.wait_for(lambda: world.queue_depths()["waiting"] > 0, "message that was given back")
     received = aws_gateway.count("ReceiveMessage")
-    time.sleep(3)
+    time.sleep(2)
     assert aws_gateway.count("ReceiveMessage") - received <= 2, "those that were under way"
     aws_gateway.clear()
     daemon.wait_for("dependency_back", what="the bucket")
@@ -101,7 +101,7 @@ def test_a_postgres_that_goes_away_in_the_middle_costs_nothing(
         with postgres_gateway.being("refuse" if how == "refuse" else "freeze"):
             if how == "refuse":
                 postgres_gateway.cut()
-            time.sleep(8)
+            time.sleep(5)
     assert_graded_once_and_nothing_left(world, *submitted)
     assert daemon.process.poll() is None
 
@@ -110,9 +110,10 @@ def test_a_lease_that_cannot_be_renewed_is_noticed_and_another_daemon_takes_over
     world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
 ) -> None:
     """The message comes to the second daemon while the first still works; one result is published."""
+    world.environment["SUBMITTER_VISIBILITY_TIMEOUT"] = "3"
     cut_off = start_daemon()
     aws_gateway.add("ChangeMessageVisibility", "drop request", times=10_000)
-    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.9)\nprint(int(sys.argv[1]) ** 2)\n")
+    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.5)\nprint(int(sys.argv[1]) ** 2)\n")
     cut_off.wait_for("submission_received", submission_id=submitted.key.subid)
     aws_gateway.add("ReceiveMessage", "error", times=10_000)
     world.environment["AWS_ENDPOINT_URL"] = f"http://{aws_gateway.upstream.netloc}"
@@ -153,7 +154,7 @@ def test_a_disk_that_is_nearly_full_stops_the_receiving_until_there_is_room(
     world: World, start_daemon: StartDaemon, tmp_path: Path, short_of: str
 ) -> None:
     work_dir = Path(world.environment["SUBMITTER_WORK_DIR"])
-    work_dir.mkdir()
+    work_dir.mkdir(exist_ok=True)
     options = "size=80m" if short_of == "bytes" else "size=200m,nr_inodes=1100"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", work_dir], check=True)
     try:
@@ -163,9 +164,9 @@ def test_a_disk_that_is_nearly_full_stops_the_receiving_until_there_is_room(
         for path in fillers:
             path.write_bytes(bytes(30 << 20) if short_of == "bytes" else b"")
         daemon.wait_for("dependency_away", what="room on this host")
-        time.sleep(2.5)  # for a poll that was under way
+        time.sleep(1.5)  # for a poll that was under way
         submitted = hand_in(world)
-        time.sleep(3)
+        time.sleep(2)
         assert not [line for line in daemon.lines if line.get("submission_id") == submitted.key.subid]
         for path in fillers:
             path.unlink()

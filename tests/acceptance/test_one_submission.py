@@ -1,5 +1,6 @@
 """One submission, end to end, on real parts: the example of the documentation and what can come in its way."""
 
+import dataclasses
 import json
 import os
 import secrets
@@ -12,8 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from submitter import app
 from submitter.executors.docker_executor import LABEL
-from submitter.model import SubmissionKey
+from submitter.model import AssignmentRef, SubmissionKey
 from submitter.protocol import parse_metadata_key
 from submitter.upload import Submitted, submission_id, upload
 from tests.acceptance.conftest import LAB5, RealDaemon, World
@@ -23,8 +25,8 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json")
 StartDaemon = Callable[[], RealDaemon]
 
 
-def hand_in(world: World, program: bytes, token: str | None = None) -> Submitted:
-    return upload(world.store, LAB5, [token or secrets.token_hex(16)], program)
+def hand_in(world: World, program: bytes, token: str | None = None, ref: AssignmentRef = LAB5) -> Submitted:
+    return upload(world.store, ref, [token or secrets.token_hex(16)], program)
 
 
 def containers_of(daemon: RealDaemon) -> str:
@@ -80,7 +82,13 @@ def test_every_verdict_reaches_its_student(world: World, daemon: RealDaemon) -> 
         b"if n == 9: print('8\\n1')\n"
         b"if n == 10: print('100  ')\n"
     )
-    submitted = hand_in(world, program)
+    quick = dataclasses.replace(LAB5, assignment="lab5_quick")
+    with app.open_cases(world.config) as cases:
+        lab5 = cases.load_assignment(LAB5)
+        assert lab5 is not None
+        limits = dataclasses.replace(lab5.limits, cpu_time_s=1.0, wall_time_s=2.0)
+        cases.save_assignment(dataclasses.replace(lab5, ref=quick, limits=limits))
+    submitted = hand_in(world, program, ref=quick)
     document = world.results(submitted)
     jsonschema.validate(document, SCHEMA)
     assert [test["verdict"] for test in document["tests"][:10]] == [
@@ -133,7 +141,7 @@ def test_handing_in_again_is_graded_again(world: World, daemon: RealDaemon) -> N
 
 def test_the_newest_upload_stays_when_an_older_one_ends_later(world: World, daemon: RealDaemon) -> None:
     token = secrets.token_hex(16)
-    older = hand_in(world, b"import time\ntime.sleep(0.3)\nprint(1)", token)  # some seconds for all cases
+    older = hand_in(world, b"import time\ntime.sleep(0.15)\nprint(1)", token)  # two seconds for all cases
     daemon.wait_for("submission_received", submission_id=older.key.subid)
     newer = hand_in(world, SQUARE, token)
     daemon.wait_for("submission_graded", submission_id=older.key.subid)
@@ -156,7 +164,7 @@ def test_metadata_may_come_before_its_program(world: World, daemon: RealDaemon) 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_running_cases_finish(world: World, daemon: RealDaemon, signum: int) -> None:
-    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.2)\nprint(int(sys.argv[1]) ** 2)")
+    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.1)\nprint(int(sys.argv[1]) ** 2)")
     daemon.wait_for("submission_received", submission_id=submitted.key.subid)
     assert daemon.stop(signum) == 0
     assert world.results(submitted)["score"] == 20.0
@@ -166,7 +174,7 @@ def test_a_signal_lets_running_cases_finish(world: World, daemon: RealDaemon, si
 
 def test_a_second_signal_gives_running_submissions_back(world: World, start_daemon: StartDaemon) -> None:
     first = start_daemon()
-    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.6)\nprint(int(sys.argv[1]) ** 2)")
+    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.25)\nprint(int(sys.argv[1]) ** 2)")
     first.wait_for("submission_received", submission_id=submitted.key.subid)
     first.process.send_signal(signal.SIGTERM)
     first.wait_for("shutdown_started")
@@ -180,7 +188,7 @@ def test_a_second_signal_gives_running_submissions_back(world: World, start_daem
 
 def test_a_killed_daemon_leaves_nothing_that_the_next_does_not_mend(world: World, start_daemon: StartDaemon) -> None:
     first = start_daemon()
-    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.3)\nprint(int(sys.argv[1]) ** 2)")
+    submitted = hand_in(world, b"import sys, time\ntime.sleep(0.15)\nprint(int(sys.argv[1]) ** 2)")
     first.wait_for("submission_received", submission_id=submitted.key.subid)
     world.wait_for(lambda: list(world.work_dir.iterdir()), "working directory")
     first.process.kill()

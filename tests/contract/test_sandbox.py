@@ -1,5 +1,6 @@
 """What every sandbox promises, tried with real programs in each: limits, walls, and nothing left behind."""
 
+import dataclasses
 import os
 import runpy
 import secrets
@@ -30,6 +31,7 @@ LIMITS = Limits(
     file_bytes=4 << 20,
     processes=16,
 )
+QUICK = dataclasses.replace(LIMITS, cpu_time_s=0.4, wall_time_s=1.0)  # for programs that run into them
 ONE_CASE = (CaseInput(()),)
 
 
@@ -142,15 +144,15 @@ def test_a_traceback_names_the_program_as_its_student_does(run: Run) -> None:
 
 
 def test_processor_time_is_limited(run: Run) -> None:
-    result = run("while True: pass")
+    result = run("while True: pass", limits=dataclasses.replace(QUICK, wall_time_s=30.0))
     assert result.ending is Ending.CPU_LIMIT
-    assert LIMITS.cpu_time_s <= result.cpu_time_s < LIMITS.cpu_time_s + 0.5
+    assert QUICK.cpu_time_s <= result.cpu_time_s < QUICK.cpu_time_s + 0.5
 
 
 def test_processor_time_is_summed_over_processes(run: Run) -> None:
     """RLIMIT_CPU is per process: three that share the work would get three times the time."""
     program = "import os\nos.fork(); os.fork()\nwhile True: pass"
-    assert run(program, limits=Limits(cpu_time_s=1.0, wall_time_s=30.0, processes=16)).ending is Ending.CPU_LIMIT
+    assert run(program, limits=Limits(cpu_time_s=0.4, wall_time_s=30.0, processes=16)).ending is Ending.CPU_LIMIT
 
 
 def test_processor_time_of_children_that_ended_counts(run: Run) -> None:
@@ -163,7 +165,7 @@ def test_processor_time_of_children_that_ended_counts(run: Run) -> None:
         "        os._exit(0)\n"
         "    os.wait()\n"
     )
-    assert run(program, limits=Limits(cpu_time_s=1.0, wall_time_s=30.0)).ending is Ending.CPU_LIMIT
+    assert run(program, limits=Limits(cpu_time_s=0.4, wall_time_s=30.0)).ending is Ending.CPU_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -172,9 +174,9 @@ def test_processor_time_of_children_that_ended_counts(run: Run) -> None:
     ids=["asleep", "stopped by itself"],
 )
 def test_wall_time_is_limited(run: Run, program: str) -> None:
-    result = run(program)
+    result = run(program, limits=QUICK)
     assert result.ending is Ending.WALL_LIMIT
-    assert result.wall_time_s < LIMITS.wall_time_s + 0.5
+    assert result.wall_time_s < QUICK.wall_time_s + 0.5
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_a_fork_bomb_ends_and_leaves_nothing(run: Run) -> None:
         "    try: os.fork()\n"
         "    except OSError: pass\n"
     )
-    bombed, listed = run.all(program, [CaseInput(("bomb",)), CaseInput(("list",))])
+    bombed, listed = run.all(program, [CaseInput(("bomb",)), CaseInput(("list",))], QUICK)
     assert bombed.ending in {Ending.CPU_LIMIT, Ending.WALL_LIMIT}
     assert listed.stdout == b"True\n"
 
@@ -611,26 +613,26 @@ def test_the_filter_s_numbers_are_those_of_the_reviewed_list() -> None:
 
 def test_results_come_as_cases_finish(sandbox: ExecutorSandbox) -> None:
     program = "import sys, time\ntime.sleep(float(sys.argv[1]))\nprint(1)"
-    runs = sandbox.run(job_for(program, [CaseInput(("0",)), CaseInput(("2.5",))]))
+    runs = sandbox.run(job_for(program, [CaseInput(("0",)), CaseInput(("1",))]))
     next(runs)
     began = time.monotonic()
     next(runs)
-    assert time.monotonic() - began > 1.5
+    assert time.monotonic() - began > 0.5
 
 
-def test_closing_early_ends_the_run(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
-    runs = sandbox.run(job_for("import sys, time\ntime.sleep(60)", [CaseInput(())] * 20))
-    threading.Timer(0.5, sandbox.close).start()
+def test_closing_early_ends_the_run(own_sandbox: ExecutorSandbox) -> None:
+    runs = own_sandbox.run(job_for("import sys, time\ntime.sleep(60)", [CaseInput(())] * 20))
+    threading.Timer(0.5, own_sandbox.close).start()
     began = time.monotonic()
     with pytest.raises(SandboxUnavailable):
         next(runs)
     assert time.monotonic() - began < LIMITS.wall_time_s
 
 
-def test_a_closed_sandbox_refuses_new_runs(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
-    sandbox.close()
+def test_a_closed_sandbox_refuses_new_runs(own_sandbox: ExecutorSandbox) -> None:
+    own_sandbox.close()
     with pytest.raises(SandboxUnavailable, match="closed"):
-        next(sandbox.run(job_for("pass")))
+        next(own_sandbox.run(job_for("pass")))
 
 
 def test_runs_at_once_do_not_disturb_each_other(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
