@@ -45,7 +45,7 @@ PROGRAMS = Path(__file__).parent / "programs" / "hostile"
 ATTEMPTS = PROGRAMS / "attempts.py"
 MIB = 1 << 20
 LIMITS = Limits(
-    cpu_time_s=1.0, wall_time_s=4.0, memory_bytes=128 * MIB, output_bytes=64 << 10, file_bytes=4 * MIB, processes=32
+    cpu_time_s=1.0, wall_time_s=2.0, memory_bytes=128 * MIB, output_bytes=64 << 10, file_bytes=4 * MIB, processes=32
 )
 HONEST_LIMITS = Limits(cpu_time_s=10.0, wall_time_s=30.0, memory_bytes=128 * MIB)
 STDERR_BYTES = 64 << 10
