@@ -1,11 +1,12 @@
 """
 The three levels of isolation give the same answers: no program can tell that it was forked.
 
-How it works. Before the first test of a sandbox, all programs that are to be
-tested in it are run once at every level, two at a time; each test then holds
-one program's answers at `container` and `box` against those at `strict`, which
-starts a fresh interpreter for every case. In Docker, where a fresh executor
-takes longer, it is every tenth program, and all of them in the long form.
+How it works. Before the first test of a level in a sandbox, all programs that
+are to be tested there are run once, two at a time; each test then holds one
+program's answers at `box` or `container` against those at `strict`, which
+starts a fresh interpreter for every case. `container` is `box` with a fresh
+executor for every program: there, and in Docker, where a fresh executor takes
+longer, it is every tenth program, and all of them in the long form.
 tests/programs/README.md says how a program tells what it wants.
 """
 
@@ -13,7 +14,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
@@ -30,7 +31,7 @@ from tests.conftest import make_sandbox
 
 PROGRAMS = Path(__file__).parents[1] / "programs" / "same_answer"
 NAMES = sorted(path.stem for path in PROGRAMS.glob("*.py"))
-LEVELS = ("strict", "container", "box")  # the first is the oracle
+ORACLE, LEVELS = "strict", ("box", "container")
 LIMITS: dict[str, Any] = {
     "cpu_time_s": 2.0,
     "wall_time_s": 10.0,
@@ -118,7 +119,8 @@ class Program:
 Answers = dict[str, list[Answer]]  # by the program's name
 
 
-def run_all(sandbox_name: str, level: str, names: Sequence[str]) -> Answers:
+@cache
+def run_all(sandbox_name: str, level: str, names: tuple[str, ...]) -> Answers:
     with closing(make_sandbox(sandbox_name, level, hash_seed=0)) as sandbox, ThreadPoolExecutor(2) as pool:
 
         def run(name: str) -> list[Answer]:
@@ -131,27 +133,32 @@ def run_all(sandbox_name: str, level: str, names: Sequence[str]) -> Answers:
         return dict(zip(names, pool.map(run, names), strict=True))
 
 
-@cache
-def run_at_all_levels(sandbox_name: str, names: tuple[str, ...]) -> dict[str, Answers]:
-    return {level: run_all(sandbox_name, level, names) for level in LEVELS}
-
-
 @pytest.fixture
-def answers(request: pytest.FixtureRequest, sandbox_name: str) -> dict[str, Answers]:
-    """The answers at every level of all programs that this session is to test in this sandbox."""
-    wanted: set[str] = set()
+def answers(request: pytest.FixtureRequest, sandbox_name: str, level: str) -> dict[str, Answers]:
+    """The answers at that level, and those of the oracle, of all programs that this session is to test there."""
+    wanted: dict[str, set[str]] = {ORACLE: set(), **{each: set() for each in LEVELS}}
     for item in request.session.items:
         chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if item.path == request.path and chosen.get("sandbox_name") == sandbox_name:
-            wanted |= {str(chosen["name"])} if "name" in chosen else set()
-    return run_at_all_levels(sandbox_name, tuple(sorted(wanted)))
+        if item.path == request.path and chosen.get("sandbox_name") == sandbox_name and "name" in chosen:
+            wanted[ORACLE].add(str(chosen["name"]))
+            wanted[str(chosen["level"])].add(str(chosen["name"]))
+    return {each: run_all(sandbox_name, each, tuple(sorted(wanted[each]))) for each in (ORACLE, level)}
 
 
 def programs_in_sandboxes() -> list[ParameterSet]:
-    in_bubblewrap = [pytest.param("bubblewrap", name) for name in NAMES]
     often = set(NAMES[::10])
-    return in_bubblewrap + [
-        pytest.param("docker", name, marks=[pytest.mark.docker, *([] if name in often else [pytest.mark.long])])
+    return [
+        pytest.param(
+            sandbox_name,
+            level,
+            name,
+            marks=[
+                *([pytest.mark.docker] if sandbox_name == "docker" else []),
+                *([] if name in often or (sandbox_name, level) == ("bubblewrap", "box") else [pytest.mark.long]),
+            ],
+        )
+        for sandbox_name in ("bubblewrap", "docker")
+        for level in LEVELS
         for name in NAMES
     ]
 
@@ -166,13 +173,13 @@ def differences(expected: list[Answer], found: list[Answer]) -> Iterator[str]:
                 yield f"case {number}, {field}:\n  strict {getattr(wanted, field)!r}\n  here   {getattr(got, field)!r}"
 
 
-@pytest.mark.parametrize(("sandbox_name", "name"), programs_in_sandboxes())
-def test_the_answer_is_the_same_at_every_level(answers: dict[str, Answers], name: str) -> None:
-    expected = answers["strict"][name]
+@pytest.mark.parametrize(("sandbox_name", "level", "name"), programs_in_sandboxes())
+def test_the_answer_is_the_same_at_every_level(answers: dict[str, Answers], level: str, name: str) -> None:
+    expected = answers[ORACLE][name]
     assert all(answer.ending != NO_ANSWER for answer in expected), expected
     # Two programs that both print nothing by accident agree about nothing.
     assert Program(name).is_silent != any(answer.stdout or answer.stderr for answer in expected), expected
-    told = [f"{level}, {text}" for level in LEVELS[1:] for text in differences(expected, answers[level][name])]
+    told = list(differences(expected, answers[level][name]))
     if name in KNOWN_DIFFERENCES:
         assert told, "it is mended: take it off the list"
     else:
@@ -182,7 +189,7 @@ def test_the_answer_is_the_same_at_every_level(answers: dict[str, Answers], name
 def test_programs_end_in_every_way() -> None:
     """A corpus whose programs all ended alike would not show that endings are the same."""
     counts: Counter[str] = Counter()
-    for answer in chain.from_iterable(run_all("bubblewrap", "box", NAMES).values()):
+    for answer in chain.from_iterable(run_all("bubblewrap", "box", tuple(NAMES)).values()):
         if answer.ending == Ending.EXITED:
             counts["exited 0" if answer.exit_code == 0 else "exited not 0"] += 1
         else:
