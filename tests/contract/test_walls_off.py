@@ -215,7 +215,7 @@ SCRIPT_WALLS: dict[str, tuple[Patches, str, str]] = {
     "the limit of time by the clock": (
         {" > wall_limit_s:\n": " > 100:\n"},
         "S17_sleeps_a_little_too_long",
-        r"it took 6",
+        r"it took 4",
     ),
     "the limit of memory": (
         {" and OOM_COUNTER is None and self._outgrown(pids):": " and False:"},

@@ -2,5 +2,5 @@
 # verdict: wall_time_limit_exceeded
 import time
 
-time.sleep(3)
+time.sleep(4)
 print("done")
