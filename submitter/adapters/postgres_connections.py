@@ -75,7 +75,8 @@ class Connections:
             min_size=0,
             max_size=pool_size,
             open=False,
-            check=ConnectionPool.check_connection,
+            # Beginning a transaction tells whether a connection is still there, too: another is taken if it is not.
+            check=self._begin_on,
             timeout=CONNECTION_TIMEOUT_S,
             # The pool's pauses between tries double; starting afresh with the next caller, it finds a Postgres that is
             # back within seconds.
@@ -100,8 +101,7 @@ class Connections:
         """One transaction on a pooled connection. psycopg's errors become ours, all others pass unchanged."""
         with our_errors():
             self._open_once()
-            with self._pool.connection() as connection:
-                connection.execute(self._begin)  # in one message, where `transaction()` would take two
+            with self._pool.connection() as connection:  # which `_begin_on` has checked
                 try:
                     yield connection
                 except BaseException:
@@ -109,6 +109,9 @@ class Connections:
                         connection.rollback()
                     raise
                 connection.commit()
+
+    def _begin_on(self, connection: Connection) -> None:
+        connection.execute(self._begin)  # in one message, where `transaction()` would take two
 
     def _open_once(self) -> None:
         # Not in the constructor: opening starts the pool's threads. Not by `open()` each time: it would raise after

@@ -200,6 +200,7 @@ def test_nothing_stays_on_a_connection_after_its_transaction(postgres_store: Pos
     """Behind a transaction pooler, the next transaction may be somebody else's."""
     postgres_store.save_assignment(SQUARES)
     with postgres_store._connections._pool.connection() as connection:
+        connection.rollback()  # of the transaction that was begun as it was borrowed
         left = [
             connection.execute(question.encode()).fetchone()
             for question in (
