@@ -114,9 +114,8 @@ def open_results(config: Config, environ: Mapping[str, str] = os.environ) -> Res
     from submitter.adapters.aws import make_client
     from submitter.adapters.s3 import S3ResultStore
 
-    return S3ResultStore(
-        make_client("s3", environ, max_pool_connections=config.concurrency + SPARE_CONNECTIONS), config.bucket
-    )
+    connections = 2 * config.concurrency + SPARE_CONNECTIONS  # a submission's program and metadata come side by side
+    return S3ResultStore(make_client("s3", environ, max_pool_connections=connections), config.bucket)
 
 
 def open_queue(config: Config, *, is_urgent: bool = False) -> "SqsSubmissionQueue":

@@ -6,12 +6,17 @@ cases from Postgres; the grader runs and judges; the result goes beside the
 program. Publishing is done in the submission's *turn*: a lock in Postgres, so
 that of two attempts, on whatever hosts, one looks and writes while the other
 waits. In its turn an attempt looks whether what it graded is still the newest
-upload, and publishes only then.
+upload, and publishes only then. Calls that need not wait for each other are
+made beside each other, in threads of their own (`_beside`).
 """
 
 import contextlib
+import contextvars
 import dataclasses
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
 
 import structlog
 
@@ -33,6 +38,8 @@ from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.results import encode_graded, encode_out, encode_rejected
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(slots=True)
@@ -91,24 +98,36 @@ class SubmissionProcessor:
             watched = {attempt.program_key: attempt.upload, key.metadata: attempt.metadata_version}
 
         with contextlib.nullcontext() if dry_run else self._attempt(key, attempt, lease) as attempt_id:
+            older = None if dry_run else _beside(lambda: self._look_ahead(key, attempt.metadata.tokens))
             if outcome is None:
                 try:
                     report = self._grader.grade(assignment, program.data, key.subid, lease.refuse_if_lost)
                     outcome = Outcome(report=report)
                 except SubmissionRejected as exc:
                     outcome = Outcome(reason=str(exc))
-            if attempt_id is not None:
+            if attempt_id is not None and older is not None:
                 crash.reached("P9")
+                older_version = older.result()
                 lease.refuse_if_lost()
                 lease.uncover()
-                self._publish(key, attempt_id, watched, outcome)
+                self._publish(key, attempt_id, watched, outcome, older_version)
         _tell(outcome)
         return outcome
 
     # -- what comes in --------------------------------------------------------------------------------------------
 
     def _fetch(self, key: SubmissionKey, attempt: _Attempt, still_wait: bool) -> tuple[Assignment, StoredObject]:
-        stored = self._results.get(key.metadata, MAX_METADATA_BYTES)
+        document = _beside(lambda: self._results.get(key.metadata, MAX_METADATA_BYTES))
+        assignment, refusal, program_sought = None, None, None
+        try:
+            assignment = self._cases.load_assignment(key.ref)
+        except AssignmentRefused as exc:
+            refusal = exc  # told when it is known that there is a submission
+        crash.reached("P5")
+        if assignment is not None and assignment.language in LANGUAGES:  # where the metadata must say the same
+            program_key, most_bytes = key.program(LANGUAGES[assignment.language]), assignment.limits.source_bytes
+            program_sought = _beside(lambda: self._results.get(program_key, most_bytes))
+        stored = document.result()
         if stored is None:
             if still_wait:
                 raise NotThereYet(f"no metadata at {key.metadata}")
@@ -120,15 +139,12 @@ class SubmissionProcessor:
         if metadata.unknown_fields:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
 
-        try:
-            assignment = self._cases.load_assignment(key.ref)
-        except AssignmentRefused as exc:
-            log.error("assignment_refused", reason=str(exc))
+        if refusal is not None:
+            log.error("assignment_refused", reason=str(refusal))
             raise SubmissionRejected(
                 "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, "
                 "then submit again."
-            ) from exc
-        crash.reached("P5")
+            ) from refusal
         if assignment is None:
             raise SubmissionRejected(
                 f"There is no assignment {key.ref.assignment} in {key.ref.event}. "
@@ -142,11 +158,8 @@ class SubmissionProcessor:
         attempt.language = metadata.language or assignment.language
         if attempt.language != assignment.language:
             raise SubmissionRejected(f"This assignment takes programs in {assignment.language} only.")
-        known = self._cases.find_emails(metadata.tokens)
-        if len(known) < len(metadata.tokens):
-            log.warning("tokens_unknown", count=len(metadata.tokens) - len(known))
-
-        program = self._results.get(attempt.program_key, assignment.limits.source_bytes)
+        assert program_sought is not None
+        program = program_sought.result()
         if program is None:
             if still_wait:
                 raise NotThereYet(f"no program at {attempt.program_key}")
@@ -181,14 +194,33 @@ class SubmissionProcessor:
                 self._cases.end_attempt(attempt_id, _own_failure(exc))
             raise
 
+    def _look_ahead(self, key: SubmissionKey, tokens: Sequence[str]) -> str | None:
+        """While the program runs: what can be known by now. Returns the version of the result that is there."""
+        known = self._cases.find_emails(tokens)
+        if len(known) < len(tokens):
+            log.warning("tokens_unknown", count=len(tokens) - len(known))
+        return self._results.version(key.results)
+
     # -- what goes out --------------------------------------------------------------------------------------------
 
-    def _publish(self, key: SubmissionKey, attempt_id: int, watched: dict[str, str | None], outcome: Outcome) -> None:
+    def _publish(
+        self,
+        key: SubmissionKey,
+        attempt_id: int,
+        watched: dict[str, str | None],
+        outcome: Outcome,
+        older_version: str | None,
+    ) -> None:
+        """
+        `older_version`: of the result that was there when the attempt had begun.
+
+        To begin, too, takes the submission's row: whoever published before has finished. Nobody publishes between then
+        and this turn but one whose fences are broken; the condition on the write then fails, and all is done again.
+        """
         with self._cases.publish_turn(attempt_id) as turn:
-            seen = self._results.version(key.results)
             newest = all(self._results.version(name) == version for name, version in watched.items())
             if newest:
-                newest = self._write(key, outcome, seen)
+                newest = self._write(key, outcome, older_version)
             turn.record(outcome, published=newest)
         crash.reached("P12")
         if not newest:
@@ -198,8 +230,8 @@ class SubmissionProcessor:
         """
         `.out` first, results.json last: a reader who sees the second has both.
 
-        The second is written only over the version seen in this turn. Should the
-        turn's lock be lost on the way (Postgres restarts), a newer result stays.
+        The second is written only over the version seen since the attempt began. Should
+        the turn's lock be lost on the way (Postgres restarts), a newer result stays.
         """
         if outcome.report is not None:
             out, results = encode_out(outcome.report), encode_graded(key, outcome.report)
@@ -211,6 +243,29 @@ class SubmissionProcessor:
         is_written = self._results.replace(key.results, results, "application/json", seen)
         crash.reached("P11")
         return is_written
+
+
+def _beside(call: Callable[[], T]) -> "Future[T]":
+    """
+    Make a call in a thread of its own; `result()` waits for it, and raises what it raised.
+
+    Not in a pool of concurrent.futures: the end of the process would wait for its threads, and so for a bucket that
+    does not answer.
+    """
+    future: Future[T] = Future()
+
+    def make() -> None:
+        try:
+            future.set_result(call())
+        except Exception as exc:  # noqa: BLE001  (raised again, for whoever asks)
+            future.set_exception(exc)
+
+    context = contextvars.copy_context()  # what the log says of the submission
+    try:
+        threading.Thread(target=context.run, args=(make,), name="beside", daemon=True).start()
+    except RuntimeError:  # no more threads on this machine
+        make()
+    return future
 
 
 def _own_failure(exc: BaseException) -> str | None:

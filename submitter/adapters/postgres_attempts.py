@@ -48,12 +48,13 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
     assert found is not None
     submission_id, number = found  # and its row is locked, until the transaction ends
     upload = None if start.upload is None else storable(start.upload)
-    _refuse_if_needless(connection, submission_id, upload, start.message_id)
-    connection.execute(
-        "UPDATE submitter.attempts SET lease_expires_at = NULL "
-        "WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s AND finished_at IS NULL",
-        (submission_id, upload),
-    )
+    if number > 1:  # else there is none before it: nothing was graded, nobody has a lease
+        _refuse_if_needless(connection, submission_id, upload, start.message_id)
+        connection.execute(
+            "UPDATE submitter.attempts SET lease_expires_at = NULL "
+            "WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s AND finished_at IS NULL",
+            (submission_id, upload),
+        )
     attempt = connection.execute(
         "INSERT INTO submitter.attempts "
         "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at) "
@@ -139,7 +140,8 @@ class PostgresTurn:
             raise RuntimeError("a turn records one outcome")
         self._is_recorded = True
         report = outcome.report
-        with our_errors():
+        # In a pipeline: all of it is sent at once, and answered at its end.
+        with our_errors(), self._connection.pipeline():
             self._connection.execute(
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published) "

@@ -422,7 +422,7 @@ def test_message_is_kept_when_a_port_fails_and_graded_when_it_is_back(
 def test_message_rests_longer_after_every_failure(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda least, most: (least + most) / 2)
     for _ in range(4):
-        house.store.fail_next(StoreUnavailable("away"), "get")
+        house.store.fail_next(StoreUnavailable("away"), "replace")
     house.submit()
     house.start()
     for failures in range(1, 5):

@@ -204,6 +204,30 @@ def test_out_is_written_before_results_and_both_before_the_record(world: World) 
     assert world.journal.calls.index("publish_turn") < world.journal.calls.index("put")
 
 
+def test_nobody_else_waits_longer_in_the_turn_than_for_one_look_and_the_writing(world: World) -> None:
+    """What can be known before is known by then: the version of the result that lies there, and who handed it in."""
+    world.upload()
+    world.process()
+    calls = world.journal.calls
+    assert calls[calls.index("publish_turn") :] == ["publish_turn", "version", "put", "replace", "record"]
+
+
+def test_metadata_program_and_cases_do_not_wait_for_each_other(world: World) -> None:
+    """Each is asked for before another has come: a round trip to a bucket far away is waited for once."""
+    world.upload()
+    both = threading.Barrier(2, timeout=20)
+
+    def second_of_two() -> None:
+        both.wait()
+
+    def first_of_two() -> None:
+        world.journal.before["get"] = second_of_two
+        both.wait()
+
+    world.journal.before["get"] = first_of_two
+    assert world.process().state == "graded"
+
+
 @pytest.mark.parametrize("leading_slash", [False, True])
 def test_results_lie_under_the_form_of_key_that_the_message_used(world: World, leading_slash: bool) -> None:
     key = SubmissionKey(REF, SUBID, leading_slash)
