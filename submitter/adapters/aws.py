@@ -1,5 +1,6 @@
 """How every boto3 client of Submitter is made: bounded in time, with retries that are written down."""
 
+import functools
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -7,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
+from botocore.loaders import Loader, create_loader
 
 from submitter.errors import ConfigError, Unavailable
 
@@ -102,8 +105,11 @@ def make_client(
     )
     # Unlike a client, a session must not be shared, not even boto3's hidden default one: so each client has its own.
     # botocore itself knows only AWS_DEFAULT_REGION; Lambda, ECS and people also set AWS_REGION.
+    plain = botocore.session.get_session()
+    plain.register_component("data_loader", _models())
     try:
         session = boto3.session.Session(
+            botocore_session=plain,
             aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
             aws_session_token=environ.get("AWS_SESSION_TOKEN"),
@@ -120,6 +126,12 @@ def make_client(
         ) from exc
     except (BotoCoreError, ValueError) as exc:
         raise ConfigError(f"no client for {service}: {exc} Check AWS_DEFAULT_REGION and the other AWS_ names.") from exc
+
+
+@functools.cache
+def _models() -> Loader:
+    """What boto3 has to know of AWS and its services: many megabytes, kept once and not once for each client."""
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
 def error_code(exc: ClientError) -> str:

@@ -312,3 +312,10 @@ def test_memory_store_fails_in_the_named_call_only() -> None:
     with pytest.raises(StoreUnavailable, match="full"):
         store.put(KEY, b"x", TEXT)
     store.put(KEY, b"x", TEXT)
+
+
+def test_what_is_known_of_a_service_is_in_memory_once_however_many_clients_there_are() -> None:
+    """It is many megabytes, and a daemon has several clients."""
+    environment = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    one, other = (make_client("sqs", environment).meta.service_model for _ in range(2))
+    assert one.metadata is other.metadata
