@@ -11,10 +11,12 @@ import click
 import structlog
 
 from benchmarks import chart
-from benchmarks.chapters import CHAPTERS, REFERENCE, Plan, goals, quick_plan
+from benchmarks.chapters import CHAPTERS
+from benchmarks.goals import goals
 from benchmarks.levels import ISOLATIONS, SANDBOXES, level_name
 from benchmarks.machine import describe_machine
-from benchmarks.peers import versions
+from benchmarks.peers import REFERENCE, versions
+from benchmarks.plan import Plan, quick_plan
 from benchmarks.report import Table, markdown_page
 from submitter.tables import print_table
 

@@ -10,14 +10,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from benchmarks import processes
-from benchmarks.cost import rows as cost_rows
+from benchmarks.daemon_chapters import cost, service, service_memory
 from benchmarks.endurance import Stretch, endure
 from benchmarks.layers import WHOLE, measure_layers
 from benchmarks.levels import ISOLATIONS, SANDBOXES, WARM, GradedLevel, Level, level_name
-from benchmarks.peers import PEERS, GoJudge, image_name
+from benchmarks.peers import PEERS, REFERENCE, GoJudge, image_name
+from benchmarks.plan import Plan
 from benchmarks.report import Cell, Table
 from benchmarks.with_numpy import image_with_numpy, python_with_numpy
 from benchmarks.work import (
@@ -36,46 +36,9 @@ from benchmarks.work import (
     wait_until_quiet,
 )
 
-REFERENCE = "docker run"  # (a), which the ratios are to
 OUR_LEVELS = [(sandbox, isolation) for isolation in ISOLATIONS for sandbox in SANDBOXES]
 
 Maker = Callable[[], Contender]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much is measured; the numbers of a full run are the defaults."""
-
-    rounds: int = 31
-    cases: Sequence[int] = (1, 10, 100, 1000)
-    cases_rounds: int = 5
-    executors: Sequence[int] = (1, 2, 4)
-    throughput_submissions: int = 120
-    cold_rounds: int = 7
-    numpy_rounds: int = 7
-    layer_rounds: int = 31
-    cost_rounds: int = 41
-    submissions: int = 1000
-    stretches: int = 10
-    say: Callable[[str], None] = lambda _: None
-
-
-def quick_plan(say: Callable[[str], None]) -> Plan:
-    """A little of everything: it shows that all works, and roughly what to expect."""
-    return Plan(
-        rounds=5,
-        cases=(1, 10, 50),
-        cases_rounds=2,
-        executors=(1, 2),
-        throughput_submissions=10,
-        cold_rounds=2,
-        numpy_rounds=2,
-        layer_rounds=5,
-        cost_rounds=7,
-        submissions=50,
-        stretches=5,
-        say=say,
-    )
 
 
 # -- ten cases, everybody ------------------------------------------------------------------------------------------
@@ -387,23 +350,6 @@ def layers(plan: Plan) -> Table:
     return Table("layers", "What each wall costs", columns, rows, notes)
 
 
-def cost(plan: Plan) -> Table:
-    """What a submission costs beside its run."""
-    columns = [
-        "level",
-        "message to result ms.",
-        "the run ms.",
-        "the calls ms.",
-        "beside the run, over the calls.",
-        "failed",
-    ]
-    notes = [
-        "From a message that waits to its deletion, on the embedded S3, SQS and Postgres; the run is the Grader's.",
-        "The calls, made bare: a receive, two GETs, two PUTs, three transactions, a delete.",
-    ]
-    return Table("cost", "What a submission costs beside its run", columns, list(cost_rows(plan.cost_rounds)), notes)
-
-
 # -- together ------------------------------------------------------------------------------------------------------
 
 CHAPTERS: Mapping[str, Callable[[Plan], Table]] = {
@@ -417,63 +363,9 @@ CHAPTERS: Mapping[str, Callable[[Plan], Table]] = {
     "endurance": endurance,
     "layers": layers,
     "cost": cost,
+    "service": service,
+    "service-memory": service_memory,
 }
-
-# Of what is held after the last stretch, over the first.
-FLAT = (
-    ("median ms", 1.1),
-    ("pool MB", 1.1),
-    ("our MB", 1.1),
-    ("our files", 1.1),
-    ("pool files", 1.0),
-    ("namespaces", 1.0),
-    ("net in kernel", 1.0),
-)
-
-
-def goals(tables: Mapping[str, Table]) -> Table:
-    """What was to be reached, against what was: from the tables that are there."""
-    rows: list[Sequence[Cell]] = []
-    for sandbox in SANDBOXES:
-        name = level_name(sandbox, "box")
-        if found := _rows_of(tables, "contenders", name):
-            ratio = found[0][f"times as fast as {REFERENCE}"]
-            rows.append(_at_least(f"{name}: times as fast as {REFERENCE}", 20, ratio))
-            rows.append(_at_least(f"{name}: times as fast as isolate", 9, found[0]["as isolate"]))
-        if found := _rows_of(tables, "cases", name):
-            rows.append(_at_most(f"{name}: ms for a further case", 1.5, found[0]["further case ms"]))
-        if found := _rows_of(tables, "memory", name):
-            rows.append(_at_most(f"{name}: MB of an idle executor", 12, found[0]["after a submission MB"]))
-        if found := _rows_of(tables, "cost", name):
-            ratio = found[0]["beside the run, over the calls"]
-            rows.append(_at_most(f"{name}: beside the run, over the bare calls", 1.5, ratio))
-        if found := _rows_of(tables, "endurance", name):
-            for column, most in FLAT:
-                rows.append(_at_most(f"{name}: {column}, last stretch over first", most, _growth(found, column)))
-    return Table("goals", "What was to be reached", ["what", "goal", "measured.", "reached"], rows)
-
-
-def _growth(rows: Sequence[Mapping[str, Cell]], column: str) -> Cell:
-    first, last = rows[0][column], rows[-1][column]
-    return last / first if isinstance(first, int | float) and isinstance(last, int | float) and first else None
-
-
-def _at_least(what: str, goal: float, value: Cell) -> Sequence[Cell]:
-    return what, f"at least {goal:g}", value, _reached(value, lambda number: number >= goal)
-
-
-def _at_most(what: str, goal: float, value: Cell) -> Sequence[Cell]:
-    return what, f"at most {goal:g}", value, _reached(value, lambda number: number <= goal)
-
-
-def _reached(value: Cell, test: Callable[[float], bool]) -> str:
-    return ("yes" if test(value) else "no") if isinstance(value, int | float) else "not measured"
-
-
-def _rows_of(tables: Mapping[str, Table], table: str, name: str) -> list[Mapping[str, Cell]]:
-    """The rows of a table whose first cell is `name`, by column; none when the table is not there."""
-    rows: list[Mapping[str, Cell]] = tables[table].document()["rows"] if table in tables else []
-    return [row for row in rows if next(iter(row.values())) == name]
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ received and deleted, two objects read, two written, three transactions.
 
 import contextlib
 import secrets
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,7 +20,8 @@ from typing import Any
 import psycopg
 
 from benchmarks.levels import SANDBOXES, level_name
-from benchmarks.work import PROGRAM, Samples
+from benchmarks.service import seed
+from benchmarks.work import PROGRAM, Failed, Samples, wait_until_quiet
 from submitter import app
 from submitter.adapters.aws import make_client
 from submitter.adapters.sqs import SqsSubmissionQueue
@@ -30,21 +33,20 @@ from submitter.lease import LeaseKeeper
 from submitter.model import Assignment, AssignmentRef
 from submitter.ports import Delivery
 from submitter.processing import SubmissionProcessor
-from submitter.resources import resource
-from submitter.stack import Stack
 from submitter.upload import upload
 
 REF = AssignmentRef("benchmarks", "cost", "square")
 CASES = 10
 LEASE_S = 60
+START_TIMEOUT_S = 60.0
 METADATA_BYTES, OUT_BYTES, RESULTS_BYTES = 200, 40, 4000  # about what a submission's documents have
 
 
 class House:
     """One daemon's parts, put together as `app` does, without its threads."""
 
-    def __init__(self, stack: Stack, sandbox: str, directory: Path, started: ExitStack) -> None:
-        environment = {**stack.environment, "SUBMITTER_SANDBOX": sandbox, "SUBMITTER_CONCURRENCY": "1"}
+    def __init__(self, stack: Mapping[str, str], sandbox: str, directory: Path, started: ExitStack) -> None:
+        environment = {**stack, "SUBMITTER_SANDBOX": sandbox, "SUBMITTER_CONCURRENCY": "1"}
         self.config = Config.from_env(environment)
         self.sqs, self.s3 = make_client("sqs", environment), make_client("s3", environment)
         self.store = app.open_results(self.config, environment)
@@ -73,6 +75,7 @@ class House:
         """Seconds from asking for a submission's message to the message's deletion."""
         submitted = upload(self.store, REF, [secrets.token_hex(16)], PROGRAM)
         self.wait_for_message()
+        wait_until_quiet()
         begun = time.perf_counter()
         delivery = self.queue.receive(0)
         assert isinstance(delivery, Delivery)
@@ -86,6 +89,7 @@ class House:
         return took_s
 
     def run_alone(self) -> float:
+        wait_until_quiet()
         begun = time.perf_counter()
         report = self.grader.grade(self.assignment, PROGRAM, secrets.token_hex(16))
         took_s = time.perf_counter() - begun
@@ -98,6 +102,7 @@ class House:
         for key, size in (("bare/program", len(PROGRAM)), ("bare/metadata", METADATA_BYTES)):
             self.s3.put_object(Bucket=bucket, Key=key, Body=bytes(size))
         self.sqs.send_message(QueueUrl=url, MessageBody="bare")
+        wait_until_quiet()
         begun = time.perf_counter()
         message = self.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0)["Messages"][0]
         for key in ("bare/program", "bare/metadata"):
@@ -115,8 +120,8 @@ def measure(sandbox: str, rounds: int) -> Mapping[str, Samples]:
     """Each in turn, round by round; the first round warms up and does not count."""
     with ExitStack() as started:
         directory = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="submitter-cost-")))
-        stack = started.enter_context(Stack(resource("sql")))
-        seed(stack.environment["SUBMITTER_DATABASE_URL"])
+        stack = started.enter_context(stack_apart(directory))
+        seed(stack["SUBMITTER_DATABASE_URL"], REF, CASES)
         house = House(stack, sandbox, directory, started)
         ways = {
             "message to result": house.message_to_result,
@@ -132,13 +137,29 @@ def measure(sandbox: str, rounds: int) -> Mapping[str, Samples]:
         return samples
 
 
-def seed(database_url: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        name = (REF.admin, REF.event, REF.assignment)
-        connection.execute("SELECT submitter.add_assignment(%s, %s, %s)", name)
-        inputs = [str(number) for number in range(1, CASES + 1)]
-        outputs = [str(int(text) ** 2) for text in inputs]
-        connection.execute("SELECT submitter.replace_cases(%s, %s, %s, 'test', %s, %s)", (*name, inputs, outputs))
+@contextlib.contextmanager
+def stack_apart(directory: Path) -> Iterator[Mapping[str, str]]:
+    """
+    `submitter stack` as people start it; its environment. Apart, since its trigger is none of the daemon's work.
+
+    Raises:
+        Failed: it ended, or took too long to start.
+    """
+    environment_file = directory / "stack.env"
+    command = [sys.executable, "-m", "submitter", "stack", "--env-file", str(environment_file)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as it:
+        try:
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while not environment_file.exists():
+                if it.poll() is not None or time.monotonic() > deadline:
+                    raise Failed("`submitter stack` did not start: run it to see why")
+                time.sleep(0.05)
+            lines = environment_file.read_text().splitlines()
+            yield dict(line.split("=", 1) for line in lines if "=" in line)
+        finally:
+            it.terminate()
 
 
 def rows(rounds: int) -> Iterator[tuple[Any, ...]]:

@@ -23,6 +23,7 @@ from submitter.config import Config
 from submitter.errors import SandboxUnavailable
 from submitter.executors.bubblewrap_executor import SYSTEM_DIRECTORIES, find_bwrap
 
+REFERENCE = "docker run"  # which the ratios are to
 PYTHON = "/usr/bin/python3"
 SERVER_TIMEOUT_S = 10.0  # for go-judge to listen, and to end
 ISOLATE_BOX = "7"  # out of the way of a first box that somebody may use
@@ -227,7 +228,7 @@ class BubblewrapPerCase(Peer):
 
 
 PEERS: dict[str, Callable[[], Contender]] = {
-    "docker run": lambda: DockerRun(image_name()),
+    REFERENCE: lambda: DockerRun(image_name()),
     "isolate": Isolate,
     "go-judge": GoJudge,
     "bubblewrap per case": BubblewrapPerCase,

@@ -54,6 +54,14 @@ def proportional_bytes(pids: Iterable[int]) -> int | None:
     return total
 
 
+def resident_bytes(pid: int) -> int | None:
+    """RSS: all pages of it that are in memory, those that it shares with others too; None if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
 def open_files(pids: Iterable[int]) -> int | None:
     """How many descriptors they have open together; None when one of them may not be looked at."""
     total = 0

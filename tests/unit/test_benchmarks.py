@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks import work
 from benchmarks.__main__ import BEGIN, END, HERE
-from benchmarks.chapters import CHAPTERS, goals
+from benchmarks.chapters import CHAPTERS
 from benchmarks.chart import draw_bars, draw_lines
+from benchmarks.goals import goals
 from benchmarks.layers import LAYERS, Layer, script_without
 from benchmarks.report import Table, show
 from benchmarks.work import Failed, Samples, take_turns
