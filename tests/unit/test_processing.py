@@ -228,6 +228,17 @@ def test_metadata_program_and_cases_do_not_wait_for_each_other(world: World) -> 
     assert world.process().state == "graded"
 
 
+def test_machine_that_has_no_more_threads_grades_one_call_after_the_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    world.upload()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert world.process().state == "graded"
+
+
 @pytest.mark.parametrize("leading_slash", [False, True])
 def test_results_lie_under_the_form_of_key_that_the_message_used(world: World, leading_slash: bool) -> None:
     key = SubmissionKey(REF, SUBID, leading_slash)
