@@ -37,7 +37,7 @@ EXECUTORS = 2
 PROGRAMS = 40  # uploads that are asked for again and again: each message is an attempt of its own
 IN_QUEUE = 20  # messages at most; and so few that no upload is asked for while it is graded
 BATCH = 10  # as many as SQS takes at once
-LOOK_S = 0.02
+LOOK_S = 0.05  # a look at Postgres costs what the daemon could use
 STALL_TIMEOUT_S, STOP_TIMEOUT_S = 60.0, 30.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
