@@ -14,7 +14,7 @@ help:
 	@echo "make test-vm   the executor in a virtual machine with systemd, cgroup v2 and AppArmor; as root, ten minutes"
 	@echo "make check     style, types and import direction, in seconds"
 	@echo "make soak      three daemons while things break, some minutes; nothing may be lost"
-	@echo "make bench     what it costs, against others that are on PATH: half an hour, on an idle machine"
+	@echo "make bench     what it costs, against others that are on PATH: three quarters of an hour, on an idle machine"
 	@echo "make clean     remove what the others made here"
 
 demo: $(VENV)/.local
