@@ -15,7 +15,7 @@ import pytest
 
 from submitter.app import isolate
 from submitter.containment import find_leaks
-from submitter.errors import ExecutorLost
+from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors import docker_executor
 from submitter.executors.bubblewrap_executor import BubblewrapExecutor, BubblewrapLauncher
 from submitter.executors.docker_executor import DockerExecutor, DockerLauncher
@@ -167,6 +167,17 @@ def test_a_program_may_be_called_like_a_module_that_the_executor_needs(sandbox_n
         with contextlib.closing(make_sandbox(sandbox_name, level, executors=1)) as sandbox:
             results = list(sandbox.run(job))
         assert [(result.ending, result.stdout) for result in results] == [(Ending.EXITED, b"__main__\n")] * 5, name
+
+
+@pytest.mark.parametrize("name", ["", ".hidden.py", "../up.py", "in/a.py", "a\nb.py", "ü.py"])
+def test_a_name_that_is_none_for_a_program_begins_nothing(sandbox_name: str, name: str) -> None:
+    """The engine names programs by itself; whoever else calls the sandbox is told, and nothing of it has run."""
+    job = Job(program=b"", file_name=name, language="python", limits=Limits(), inputs=(CaseInput(()),))
+    with (
+        contextlib.closing(make_sandbox(sandbox_name, "box", executors=1)) as sandbox,
+        pytest.raises(SandboxUnavailable, match="the program's name is none"),
+    ):
+        list(sandbox.run(job))
 
 
 def test_a_program_that_leaves_nothing_need_not_be_tidied_up() -> None:
