@@ -61,7 +61,7 @@ def schedules(faults: st.SearchStrategy[Any], *more: st.SearchStrategy[Any]) -> 
     )
     # Some actions belong together more often than chance has it: an upload from its program to its message, and a
     # message taken to its end while others wait in the middle.
-    submit = st.tuples(upload, tell, send).map(list)
+    submit = st.tuples(upload, tell, send).map(lambda drawn: list(drawn))
     serve = _host.map(lambda host: [("receive", host), ("finish", -1)])
     begin = st.tuples(_host, st.integers(5, 20)).map(lambda drawn: [("receive", drawn[0]), ("step", -1, drawn[1])])
     single = st.one_of(upload, tell, send, receive, step, finish, renew, advance, ends, *more).map(lambda one: [one])
