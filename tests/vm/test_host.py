@@ -1,7 +1,7 @@
 """
 The executor on a host with systemd, cgroup v2 and AppArmor, whatever this one is: in a virtual machine of its own.
 
-It is booted once, runs every check of guest.py and switches itself off; each check is a test here. Where no machine
+It is booted once, runs every check of guest/ and switches itself off; each check is a test here. Where no machine
 can be built the tests are skipped, unless SUBMITTER_REQUIRE_VM=1 says that one must be.
 """
 
@@ -11,7 +11,8 @@ import pytest
 
 from submitter.config import Config
 from tests.vm import guest
-from tests.vm.machine import MachineMissing, Outcome, boot_checkout
+from tests.vm.disks import MachineMissing
+from tests.vm.machine import Outcome, boot_checkout
 
 NAMES = [function.__name__ for function in guest.CHECKS]
 
