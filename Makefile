@@ -11,7 +11,7 @@ help:
 	@echo "make demo      everything on this machine: grades sample programs, prints a table"
 	@echo "make test      check, and every test once"
 	@echo "make test-all  the long forms too"
-	@echo "make test-vm   the executor in a virtual machine with systemd, cgroup v2 and AppArmor; as root, ten minutes"
+	@echo "make test-vm   executor and service in virtual machines with systemd, cgroup v2 and AppArmor; as root, a quarter of an hour"
 	@echo "make check     style, types and import direction, in seconds"
 	@echo "make soak      three daemons while things break, some minutes; nothing may be lost"
 	@echo "make bench     what it costs, against others that are on PATH: three quarters of an hour, on an idle machine"
