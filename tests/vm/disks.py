@@ -194,6 +194,9 @@ def _system(cache: Path) -> Path:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).symlink_to(target)
         _call("chroot", str(root), "/bin/sh", "-euc", IN_CHROOT)
+        # Where the documented installation puts them: it finds them there, and has only submitter itself to install.
+        _call("chroot", str(root), "/usr/bin/python3", "-m", "venv", "/opt/submitter")
+        _call("chroot", str(root), "/opt/submitter/bin/pip", "install", "--quiet", *requirements)
         for name in ("vmlinuz", "initrd"):
             [found] = (root / "boot").glob(f"{name}*")
             shutil.copyfile(found, new / name)
