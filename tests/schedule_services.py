@@ -18,7 +18,8 @@ from psycopg.conninfo import make_conninfo
 
 from submitter.adapters import aws as aws_module
 from submitter.adapters.aws import make_client
-from submitter.adapters.memory import MemoryCaseStore, MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory import MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.adapters.s3 import S3ResultStore
 from submitter.adapters.sqs import SqsSubmissionQueue

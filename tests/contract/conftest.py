@@ -47,7 +47,7 @@ def bucket(aws: EmbeddedAws) -> str:
 def case_store(request: pytest.FixtureRequest) -> Iterator[CaseStore]:
     """Each store in turn; "pgbouncer" is Postgres behind a pooler, as some hosts offer it."""
     if request.param == "memory":
-        from submitter.adapters.memory import MemoryCaseStore
+        from submitter.adapters.memory_cases import MemoryCaseStore
 
         yield MemoryCaseStore()
     elif request.param == "postgres":
@@ -74,7 +74,7 @@ def sql(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
 
 @pytest.fixture
 def witness(case_store: CaseStore, request: pytest.FixtureRequest) -> Witness:
-    from submitter.adapters.memory import MemoryCaseStore
+    from submitter.adapters.memory_cases import MemoryCaseStore
 
     if isinstance(case_store, MemoryCaseStore):
         store = case_store

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from submitter.adapters.memory import MemoryCaseStore
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.errors import StoreUnavailable
 from submitter.model import (

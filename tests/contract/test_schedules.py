@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from submitter.adapters.memory import MemoryCaseStore, MemoryResultStore
+from submitter.adapters.memory import MemoryResultStore
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.daemon import ClientThread
 from submitter.lease import Lease
 from submitter.processing import SubmissionProcessor

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from submitter import daemon as daemon_module
 from submitter import notifier as notifier_module
-from submitter.adapters.memory import FakeSandbox, MemoryCaseStore, MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory import FakeSandbox, MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.adapters.memory_notices import FakeMailer
 from submitter.daemon import LONGEST_DELAY_S, WAITS_FOR_FILES, ClientThread, Daemon, retry_delay_s
 from submitter.dependencies import Dependencies

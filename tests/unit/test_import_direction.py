@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.turns",
         }
     ),
-    frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory_notices"}),
+    frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
     frozenset({"adapters.postgres_notices"}),
     frozenset({"adapters.postgres_attempts"}),
     frozenset(
@@ -38,7 +38,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.sqs",
             "adapters.s3",
             "adapters.postgres",
-            "adapters.memory",
+            "adapters.memory_cases",
             "adapters.ses",
             "adapters.smtp",
             "executors.pool",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from submitter.adapters.memory import FakeSandbox, MemoryCaseStore
+from submitter.adapters.memory import FakeSandbox
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.errors import CasesUnavailable, SandboxUnavailable
 from submitter.model import (
     Assignment,

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from submitter import notifier as notifier_module
-from submitter.adapters.memory import MemoryCaseStore
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.adapters.memory_notices import FakeMailer
 from submitter.errors import CasesUnavailable, MailRefused, MailUnavailable, MailUnclear
 from submitter.model import (

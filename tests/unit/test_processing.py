@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from submitter.adapters.memory import FakeSandbox, MemoryCaseStore, MemoryResultStore
+from submitter.adapters.memory import FakeSandbox, MemoryResultStore
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.errors import (
     AssignmentRefused,
     CasesUnavailable,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from submitter import app
-from submitter.adapters.memory import MemoryCaseStore, MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory import MemoryResultStore, MemorySubmissionQueue
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
 from submitter.errors import QueueUnavailable
 from submitter.model import Assignment, AssignmentRef, AttemptStart, Outcome, SubmissionKey

@@ -1,0 +1,268 @@
+"""The CaseStore port in plain dicts, with the rules of Postgres: its row locks, its fences, its constraints."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from submitter.adapters.memory import FailsOnRequest
+from submitter.adapters.memory_notices import MemoryNoticeStore
+from submitter.errors import (
+    AlreadyGraded,
+    AssignmentRefused,
+    CasesUnavailable,
+    FailedTooOften,
+    LeaseLost,
+    SubmissionBusy,
+)
+from submitter.model import (
+    MAX_CASES_BYTES,
+    MOST_FAILURES,
+    Assignment,
+    AssignmentRef,
+    AssignmentSummary,
+    AttemptStart,
+    CaseKind,
+    Outcome,
+    SubmissionKey,
+    SubmissionState,
+    SubmissionSummary,
+)
+from submitter.ports import Turn
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt in a MemoryCaseStore's history; without an outcome it runs, was interrupted or failed."""
+
+    attempt_id: int
+    start: AttemptStart
+    lease_expires_s: float | None  # by the store's clock; None: ended, or lost
+    outcome: Outcome | None = None
+    is_published: bool = False
+    failure: str | None = None
+
+
+@dataclass(slots=True)
+class _MemoryTurn:
+    store: FailsOnRequest
+    noted: list[tuple[Outcome, bool]] = field(default_factory=list)
+
+    def record(self, outcome: Outcome, *, published: bool) -> None:
+        self.store._fail_if_told("record")
+        if self.noted:
+            raise RuntimeError("an attempt has one outcome, and it was recorded already")
+        self.noted.append((outcome, published))
+
+
+class MemoryCaseStore(FailsOnRequest):
+    """
+    ports.CaseStore; tests look at `history`, where every attempt stays, in the order of beginning.
+
+    `fail_next(..., method="record")` makes the recording of a turn fail; `claim`
+    and `settle` are the calls of `notices`.
+
+    Args:
+        turn_wait_s: how long `publish_turn` waits for another attempt's turn to end.
+        now: the present as an aware datetime, for an assignment's time of change.
+        clock: monotonic seconds, by which leases end.
+    """
+
+    _calls_elsewhere = frozenset({"record", "claim", "settle"})
+
+    def __init__(
+        self,
+        turn_wait_s: float = 10.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self.history: list[Attempt] = []
+        self.notices = MemoryNoticeStore(self._fail_if_told, clock, now, self.email_of)
+        self._shown: dict[tuple[AssignmentRef, str], Attempt] = {}
+        self._turn_wait_s = turn_wait_s
+        self._now = now
+        self._assignments: dict[AssignmentRef, tuple[Assignment, datetime]] = {}
+        self._emails: dict[str, str] = {}
+        self._states: dict[tuple[AssignmentRef, str], SubmissionState] = {}
+        self._turns: dict[tuple[AssignmentRef, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def register(self, token: str, email: str) -> None:
+        """Make a token known, as the front end does."""
+        with self._lock:
+            self._emails[token] = email
+
+    def email_of(self, token: str) -> str | None:
+        with self._lock:
+            return self._emails.get(token)
+
+    def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
+        self._fail_if_told("load_assignment")
+        with self._lock:
+            assignment, _ = self._assignments.get(ref, (None, None))
+            return assignment
+
+    def save_assignment(self, assignment: Assignment) -> None:
+        self._fail_if_told("save_assignment")
+        if assignment.cases_bytes > MAX_CASES_BYTES:
+            raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
+        kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
+        cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
+        with self._lock:
+            self._assignments[assignment.ref] = (replace(assignment, cases=tuple(cases)), self._now())
+
+    def list_assignments(self) -> Sequence[AssignmentSummary]:
+        self._fail_if_told("list_assignments")
+        with self._lock:
+            saved = [self._assignments[ref] for ref in sorted(self._assignments)]
+        return [_summary(assignment, updated_at) for assignment, updated_at in saved]
+
+    def list_submissions(
+        self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
+    ) -> Sequence[SubmissionSummary]:
+        self._fail_if_told("list_submissions")
+        with self._lock:
+            return [
+                SubmissionSummary(of, subid, found)
+                for (of, subid), found in sorted(self._states.items())
+                if ref in {None, of} and state in {None, found}
+            ]
+
+    def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        self._fail_if_told("find_emails")
+        with self._lock:
+            return {token: self._emails[token] for token in tokens if token in self._emails}
+
+    def begin_attempt(self, start: AttemptStart) -> int:
+        self._fail_if_told("begin_attempt")
+        with self._turn_of(start.key), self._lock:
+            of_upload = [
+                attempt
+                for attempt in self.history
+                if (attempt.start.key.ref, attempt.start.key.subid) == (start.key.ref, start.key.subid)
+                and attempt.start.upload == start.upload
+            ]
+            of_message = [
+                a for a in of_upload if start.message_id is not None and a.start.message_id == start.message_id
+            ]
+            if any(attempt.is_published for attempt in of_message):
+                raise AlreadyGraded("this message's submission was graded before")
+            now_s = self._clock()
+            for attempt in of_upload:
+                if attempt.lease_expires_s is not None and attempt.lease_expires_s > now_s:
+                    free_in_s = attempt.lease_expires_s - now_s
+                    raise SubmissionBusy(f"{attempt.start.worker} is grading this upload", free_in_s=free_in_s)
+            failures = [attempt.failure for attempt in of_message if attempt.failure is not None]
+            if len(failures) >= MOST_FAILURES:
+                raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
+            for attempt in of_upload:
+                attempt.lease_expires_s = None
+            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
+            self.history.append(attempt)
+            self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
+            return attempt.attempt_id
+
+    def renew_lease(self, attempt_id: int, for_s: float) -> bool:
+        self._fail_if_told("renew_lease")
+        with self._lock:
+            attempt = self.history[attempt_id - 1]
+            if attempt.lease_expires_s is None:
+                return False
+            attempt.lease_expires_s = self._clock() + for_s
+            return True
+
+    def end_attempt(self, attempt_id: int, failure: str | None) -> None:
+        self._fail_if_told("end_attempt")
+        with self._lock:
+            attempt = self.history[attempt_id - 1]
+            if attempt.lease_expires_s is not None:
+                attempt.lease_expires_s, attempt.failure = None, failure
+
+    def check(self) -> None:
+        self._fail_if_told("check")
+
+    @contextmanager
+    def publish_turn(self, attempt_id: int) -> Iterator[Turn]:
+        self._fail_if_told("publish_turn")
+        with self._lock:
+            if not 1 <= attempt_id <= len(self.history):
+                raise CasesUnavailable(f"there is no attempt {attempt_id}")
+            attempt = self.history[attempt_id - 1]
+        with self._turn_of(attempt.start.key):
+            if attempt.lease_expires_s is None:
+                raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
+            turn = _MemoryTurn(self)
+            yield turn
+            for outcome, published in turn.noted:  # reached only when the body ended without an exception
+                attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
+                if published:
+                    key = attempt.start.key
+                    self._states[key.ref, key.subid] = SubmissionState(outcome.state)
+                    self._show(attempt, outcome)
+
+    @contextmanager
+    def _turn_of(self, key: SubmissionKey) -> Iterator[None]:
+        """Nobody takes a lease over from whoever is publishing, however long that takes."""
+        submission = (key.ref, key.subid)  # a key with a leading slash and one without mean the same
+        with self._lock:
+            lock = self._turns.setdefault(submission, threading.Lock())
+        if not lock.acquire(timeout=self._turn_wait_s):
+            raise CasesUnavailable(f"another attempt at {submission[1]} has held its turn for {self._turn_wait_s} s")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _show(self, attempt: Attempt, outcome: Outcome) -> None:
+        """From now on it is the result that the student sees; tell them, unless they know."""
+        key = attempt.start.key
+        before = self._shown.get((key.ref, key.subid))
+        self._shown[key.ref, key.subid] = attempt
+        if key.ref not in self._assignments or not self._assignments[key.ref][0].notices:
+            return
+        if (
+            before is not None
+            and before.outcome is not None
+            and before.start.upload == attempt.start.upload
+            and _told(before.outcome) == _told(outcome)
+        ):
+            return
+        with self._lock:
+            # An upload whose metadata was broken names nobody; who handed it in before is still known.
+            tokens = next(
+                (
+                    earlier.start.tokens
+                    for earlier in reversed(self.history)
+                    if (earlier.start.key.ref, earlier.start.key.subid) == (key.ref, key.subid) and earlier.start.tokens
+                ),
+                (),
+            )
+            by_address = {self._emails[token].lower(): token for token in tokens if token in self._emails}
+        self.notices.note(attempt.attempt_id, key, outcome, sorted(by_address.values()))
+
+
+def _told(outcome: Outcome) -> tuple[object, ...]:
+    """What a notice says of it."""
+    report = outcome.report
+    return (outcome.reason, report.score, report.max_score) if report else (outcome.reason,)
+
+
+def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
+    kinds = [case.kind for case in assignment.cases]
+    return AssignmentSummary(
+        ref=assignment.ref,
+        language=assignment.language,
+        input_mode=assignment.input_mode,
+        test_cases=kinds.count(CaseKind.TEST),
+        grade_cases=kinds.count(CaseKind.GRADE),
+        points=sum(case.points for case in assignment.cases),
+        updated_at=updated_at,
+        notices=assignment.notices,
+    )
+
+
+# -- the sandbox --------------------------------------------------------------------------------------------------
