@@ -1,5 +1,6 @@
 """The documents name what there is, and their links lead somewhere."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from submitter.cli import cli
 from submitter.config import SETTINGS
+from submitter.crash import POINTS
 from submitter.logs import EVENTS
 from submitter.model import Comparison, InputMode, Verdict
 
@@ -132,9 +134,36 @@ def named_tests(page: str) -> Iterator[tuple[str, str]]:
             yield path, function
 
 
-@pytest.mark.parametrize(("path", "function"), list(named_tests("docs/threat-model.md")))
+def is_long(path: str, function: str) -> bool:
+    """Whether `make test` leaves all forms of a test out."""
+    marks: list[ast.expr] = []
+    for node in ast.parse(text_of(path)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            marks += node.decorator_list
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            marks += getattr(node.value, "elts", [node.value])
+    return "pytest.mark.long" in map(ast.unparse, marks)
+
+
+@pytest.mark.parametrize(
+    ("path", "function"), sorted({*named_tests("docs/threat-model.md"), *named_tests("docs/failures.md")})
+)
 def test_every_test_that_shows_a_promise_is_there(path: str, function: str) -> None:
     assert re.search(rf"^def {function}\(" if function else "^def test_", text_of(path), re.MULTILINE)
+
+
+def test_what_make_test_leaves_out_is_marked_in_the_failure_tables() -> None:
+    page = text_of("docs/failures.md")
+    told = re.findall(r"`(?:tests/[\w/]+\.py)?::\w+`( \(long\))?", page)
+    named = [(path, function) for path, function in named_tests("docs/failures.md") if function]
+    assert len(told) == len(named) == page.count("::test_")
+    for (path, function), said in zip(named, told, strict=True):
+        assert is_long(path, function) == bool(said), function
+
+
+@pytest.mark.parametrize(("point", "meaning"), POINTS.items())
+def test_every_crash_point_is_in_the_failure_tables(point: str, meaning: str) -> None:
+    assert f"\n| {point} | {meaning} | " in text_of("docs/failures.md")
 
 
 def test_every_way_to_misbehave_is_in_the_threat_model() -> None:
