@@ -134,7 +134,7 @@ def test_the_same_with_the_real_queue_and_bucket_behind_the_gateway(
 
 
 @given(schedule=schedules(GATEWAY_FAULTS, st.just(("cut",))))
-@settings(WITHOUT_DEADLINE, max_examples=int(__import__("os").environ.get("NN", "150")))
+@settings(WITHOUT_DEADLINE, max_examples=150)
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_the_same_with_the_real_postgres_too(
