@@ -51,7 +51,7 @@ HONEST_LIMITS = Limits(cpu_time_s=10.0, wall_time_s=30.0, memory_bytes=128 * MIB
 STDERR_BYTES = 64 << 10
 SLACK_S = 1.0  # by which a limit of time may be overrun on a busy machine
 SETTLE_S = 20.0  # what the kernel and the pool need to tidy up behind an executor
-CLIENTS_POOL = 40  # connections that clients of the engine may keep: docker-py's 25, and a few for the tests' own
+CLIENTS_POOL = 65  # connections that clients of the engine may keep: two pools of docker-py's 25, and the tests' own
 LOST_BYTES = 512 * MIB  # of the disk: others write there too, but not as much as a program in a second
 
 REF = AssignmentRef("tests", "tests", "hostile")
