@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from submitter.errors import HostShort, SubmissionBusy
@@ -50,11 +50,12 @@ class WorkDirectory:
 
     def remove(self) -> None:
         """With all in it; needs no descriptor for what we wrote ourselves, of which a process may have none left."""
-        with suppress(OSError):
+        try:
             for path in self._written:
                 path.unlink(missing_ok=True)
-            self.path.rmdir()
-        shutil.rmtree(self.path, ignore_errors=True)
+            self.path.rmdir()  # from here on the name may be another's
+        except OSError:
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 @contextmanager
