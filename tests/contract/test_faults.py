@@ -249,14 +249,25 @@ def test_a_result_that_is_said_to_be_written_is_there_and_is_ours(
         assert answer is StoreUnavailable
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId", "AccessDenied"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "ExpiredToken"),
+        (403, "InvalidAccessKeyId"),
+        (403, "AccessDenied"),
+        # Where the bucket is encrypted, the key may be what is missing or refused: the object is there all the same.
+        (400, "KMS.NotFoundException"),
+        (400, "KMS.DisabledException"),
+        (400, "KMS.AccessDeniedException"),
+    ],
+)
 def test_the_bucket_s_refusal_is_never_taken_for_a_missing_file(
-    store: S3ResultStore, gateway: HttpGateway, code: str
+    store: S3ResultStore, gateway: HttpGateway, status: int, code: str
 ) -> None:
     """A submission whose program is said to be missing would be rejected, for our expired credentials."""
     store.put(KEY, BODY, "text/plain")
     for operation in ("GetObject", "HeadObject", "HeadBucket"):
-        gateway.add(operation, "error", times=99, status=403, code=code)
+        gateway.add(operation, "error", times=99, status=status, code=code)
     for call in (lambda: store.get(KEY, 1 << 20), lambda: store.version(KEY), store.check):
         with pytest.raises(StoreUnavailable):
             call()
