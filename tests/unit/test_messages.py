@@ -231,6 +231,36 @@ def test_message_that_could_not_be_deleted_comes_again_and_is_only_deleted(house
     assert house.queue.of("give_back") == []  # its visibility runs out by itself; the queue is away anyway
 
 
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_two_messages_for_one_upload_have_one_result(make_house: MakeHouse, concurrency: int) -> None:
+    """
+    S3 may tell of an upload twice, and then the two are different messages.
+
+    The second is graded too, but never beside the first, and says the same under the same keys.
+    """
+    gate = Gate()
+    house = make_house(answer=gate, concurrency=concurrency)
+    house.submit()
+    house.queue.send(encode_body(key()))
+    house.start()
+    assert gate.full.wait(TIMEOUT_S)
+    if concurrency == 2:
+        [waits] = house.queue.wait_for("give_back")
+        assert waits.delay_s > 0
+    gate.opened.set()
+    house.queue.wait_for("delete")
+    first = dict(house.store.objects)
+    house.queue.now_s += 1001
+    house.queue.wait_for("delete", times=2)
+    assert {name: stored.data for name, stored in house.store.objects.items()} == {
+        name: stored.data for name, stored in first.items()
+    }
+    assert gate.most_running == 1
+    assert len({call.message_id for call in house.queue.of("delete")}) == 2
+    assert len(house.queue) == 0
+    assert [(attempt.is_published, attempt.failure) for attempt in house.cases.history] == [(True, None)] * 2
+
+
 def test_message_whose_lease_was_lost_is_let_alone(make_house: MakeHouse) -> None:
     """Whoever has it now publishes and deletes; two who do would be one too many."""
     gate = Gate()
