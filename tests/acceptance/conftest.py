@@ -16,6 +16,7 @@ import pytest
 from submitter import app
 from submitter.config import Config
 from submitter.demo import seed
+from submitter.embedded_aws import MAX_RECEIVE_COUNT
 from submitter.model import AssignmentRef
 from submitter.ports import ResultStore
 from submitter.resources import resource
@@ -76,8 +77,17 @@ class World:
             QueueUrl=self.environment["SUBMITTER_QUEUE_URL"], MessageBody=body
         )
 
+    def wear_out(self) -> None:
+        """Receive what waits on the queue, and give it back, until SQS has moved all of it aside."""
+        from submitter.adapters.aws import make_client
+
+        sqs, url = make_client("sqs", self.environment), self.environment["SUBMITTER_QUEUE_URL"]
+        while self.queue_depths()["waiting"]:
+            for _ in range(MAX_RECEIVE_COUNT + 1):
+                sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0)
+
     def dead_letters(self) -> list[tuple[str, str]]:
-        """Take all messages that were set aside, as body and reason."""
+        """Take all messages that were set aside, as body and reason; SQS itself gives none."""
         from submitter.adapters.aws import make_client
 
         sqs, url = make_client("sqs", self.environment), self.environment["SUBMITTER_QUEUE_URL"] + "-dlq"
@@ -86,7 +96,8 @@ class World:
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
         ).get("Messages"):
             for message in messages:
-                letters.append((message["Body"], message["MessageAttributes"]["reason"]["StringValue"]))
+                reason = message.get("MessageAttributes", {}).get("reason")
+                letters.append((message["Body"], reason["StringValue"] if reason else ""))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return letters
 

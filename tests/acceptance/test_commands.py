@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import LAB5, RealDaemon, World
+from tests.acceptance.conftest import LAB5, RealDaemon, SharedDaemon, World
 
 SQUARE = "import sys\nprint(int(sys.argv[1]) ** 2)\n"
 GRADING = "m.soltys/aws_labs/cubes/grading"
@@ -98,6 +98,33 @@ def test_process_grades_again_without_the_queue(world: World, no_daemon: None, p
     assert json.loads(stored.data)["score"] == 20.0
     state = "SELECT state FROM submitter.gradebook WHERE subid = %s"
     assert world.query(state, submitted["subid"]) == [("graded",)]
+
+
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap"], indirect=True)
+def test_redrive_puts_what_went_aside_back_to_be_graded(
+    world: World, no_daemon: None, shared_daemon: SharedDaemon, program: Path
+) -> None:
+    """As after daemons that died in the middle of it again and again: SQS itself moves it aside, with no reason."""
+    arguments = ["submit", str(program), "--assignment", str(LAB5), "--token", secrets.token_hex(16), "--json"]
+    [submitted] = documents(submitter(world, *arguments))
+    world.send("nobody understands this")
+    world.wait_for(lambda: world.queue_depths()["waiting"] == 2, "both messages")
+    world.wear_out()
+    assert world.queue_depths() == {"waiting": 0, "in_hand": 0, "aside": 2}
+    daemon = shared_daemon.get(world.environment)
+    listed = documents(submitter(world, "dlq", "list", "--json"))
+    [letter] = [letter for letter in listed if submitted["subid"] in letter["body"]]
+    assert letter["reason"] is None
+    told = documents(submitter(world, "dlq", "redrive", letter["message_id"], "0" * 36, "--json", code=1))
+    assert [(line["message_id"], line["redriven"]) for line in told] == [
+        (letter["message_id"], True),
+        ("0" * 36, False),
+    ]
+    daemon.wait_for("submission_graded", submission_id=submitted["subid"], score=20.0, receive_count=1)
+    world.wait_for(lambda: world.queue_depths() == {"waiting": 0, "in_hand": 0, "aside": 1}, "empty queue")
+    attempts = "SELECT published, failure FROM submitter.history WHERE subid = %s"
+    assert world.query(attempts, submitted["subid"]) == [(True, None)]
+    assert world.dead_letters() == [("nobody understands this", "")], "which nobody wanted back"
 
 
 def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, tmp_path: Path) -> None:
