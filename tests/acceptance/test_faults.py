@@ -67,6 +67,12 @@ def assert_graded_once_and_nothing_left(world: World, *submitted: Submitted) -> 
     assert list(world.work_dir.iterdir()) == []
 
 
+def processor_time_s(daemon: RealDaemon) -> float:
+    """What the daemon itself has used; its executors are others."""
+    fields = Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_bucket_that_is_away_stops_the_receiving_until_it_is_back(
     world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
 ) -> None:
@@ -264,6 +270,30 @@ def test_credentials_are_renewed_and_a_source_that_fails_for_a_while_loses_nothi
         daemon.stop()
 
 
+DEPLOYS = 10
+
+
+@pytest.mark.long
+def test_daemons_that_are_replaced_one_after_the_other_during_a_long_job_cost_it_nothing(
+    world: World, start_daemon: StartDaemon
+) -> None:
+    """Each gives the message back, which uses up one of its deliveries and no more."""
+    world.environment |= {"SUBMITTER_GRACE_PERIOD": "0.5", "SUBMITTER_POLL_WAIT": "0"}
+    submitted = hand_in(world, SLOW_SQUARE)
+    for _ in range(DEPLOYS):
+        daemon = start_daemon()
+        daemon.wait_for("submission_received", submission_id=submitted.key.subid)
+        assert daemon.stop() == 0
+        daemon.wait_for("submission_failed", submission_id=submitted.key.subid)
+    start_daemon()
+    assert_graded_once_and_nothing_left(world, submitted)
+    deliveries = (
+        "SELECT array_agg(a.receive_count ORDER BY a.number) FROM submitter.attempts AS a "
+        "JOIN submitter.submissions AS s ON s.id = a.submission_id WHERE s.subid = %s"
+    )
+    assert world.query(deliveries, submitted.key.subid) == [(list(range(1, DEPLOYS + 2)),)]
+
+
 @pytest.mark.long
 def test_a_job_whose_message_may_be_hidden_no_longer_is_left_and_graded_in_the_next_delivery(
     world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
@@ -282,6 +312,22 @@ def test_a_job_whose_message_may_be_hidden_no_longer_is_left_and_graded_in_the_n
     daemon.wait_for("submission_left", submission_id=submitted.key.subid)
     aws_gateway.clear()
     assert_graded_once_and_nothing_left(world, submitted)
+
+
+def test_a_queue_that_answers_nothing_but_errors_costs_next_to_no_processor_time(
+    world: World, aws_gateway: HttpGateway, start_daemon: StartDaemon
+) -> None:
+    """By an error that botocore does not try again by itself, so that the pauses are ours alone."""
+    daemon = start_daemon()
+    aws_gateway.add("ReceiveMessage", "error", times=100_000, status=403, code="AccessDenied")
+    submitted = hand_in(world)
+    daemon.wait_for("queue_unavailable")
+    used_s, since_s = processor_time_s(daemon), time.monotonic()
+    time.sleep(5)
+    share = (processor_time_s(daemon) - used_s) / (time.monotonic() - since_s)
+    aws_gateway.clear()
+    assert_graded_once_and_nothing_left(world, submitted)
+    assert share < 0.02, "of one processor; 0.002 is usual, and 0.06 if it asks again at once"
 
 
 def test_slow_services_slow_it_down_and_no_more(
