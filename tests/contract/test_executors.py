@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.processes import network_namespaces_in_kernel
+from benchmarks.work import Samples
 from submitter.app import isolate
 from submitter.containment import find_leaks
 from submitter.errors import ExecutorLost, SandboxUnavailable
@@ -26,6 +28,7 @@ from submitter.executors.wire import PROBE, decode_alive
 from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
 from submitter.resources import resource
 from tests.conftest import LEVELS, make_launcher, make_sandbox
+from tests.hostile import Arena, use_own_uids
 
 ENOUGH_S = 15.0  # for what happens at once
 
@@ -155,6 +158,37 @@ def test_every_submission_gets_boxes_of_its_own_in_the_same_executor(sandbox_nam
         assert [len(of_one) for of_one in boxes] == [1, 2, 1, 1]
         assert len(set.union(*boxes)) == 5, "nobody has had another's"
         assert [warm.served for warm in pool._idle] == [4]
+
+
+BOXES = 10_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_ten_thousand_boxes_in_a_row_leave_nothing_and_the_last_are_as_quick_as_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted are those that a case of a program has seen; an executor serves some hundred of them."""
+    use_own_uids(monkeypatch)
+    with contextlib.closing(make_sandbox("bubblewrap")) as sandbox:
+        arena = Arena(sandbox, tmp_path)
+        in_kernel = network_namespaces_in_kernel()
+        times_s: list[float] = []
+        boxes = 0
+        while boxes < BOXES:
+            begun = time.perf_counter()
+            results = run(sandbox, SAYS_WHERE, *"12345")
+            times_s.append(time.perf_counter() - begun)
+            assert {result.ending for result in results} == {Ending.EXITED}
+            boxes += len({result.stdout for result in results})
+        assert arena.left() == []
+    tenth = len(times_s) // 10
+    first, last = Samples(times_s[:tenth]).p95_ms, Samples(times_s[-tenth:]).p95_ms
+    assert first is not None
+    assert last is not None
+    assert last <= 1.5 * first
+    if in_kernel is not None:  # of the whole machine: others make some too, but not as many
+        assert (network_namespaces_in_kernel() or 0) - in_kernel < BOXES / 20
 
 
 @pytest.mark.parametrize("level", LEVELS)
