@@ -96,14 +96,14 @@ class ExecutorLost(SandboxUnavailable):
     """
     An executor that had started broke off, fell silent or broke the protocol in the middle of a case.
 
-    `out_of_memory` tells that the kernel ended it for want of memory, and `is_removed` that somebody from outside
-    removed it, which no program can; where that is known.
+    `out_of_memory` tells that the kernel ended it for want of memory, and `from_outside` that somebody from outside
+    killed or removed it, which no program can; where that is known.
     """
 
-    def __init__(self, text: str, *, out_of_memory: bool = False, is_removed: bool = False) -> None:
+    def __init__(self, text: str, *, out_of_memory: bool = False, from_outside: bool = False) -> None:
         super().__init__(text)
         self.out_of_memory = out_of_memory
-        self.is_removed = is_removed
+        self.from_outside = from_outside
 
 
 class SandboxClosed(SandboxUnavailable):

@@ -39,6 +39,8 @@ from submitter.resources import resource
 
 START_TIMEOUT_S = 60.0  # for each call of starting one: on a busy host it takes seconds
 CALL_TIMEOUT_S = 15.0  # for any other call: an engine that needs longer counts as away
+KILL_TAKES_S = 10  # from a signal that the engine sends to the container's end, at most, on a busy host
+NOTED_S = 0.2  # after a container's end it has noted who wanted it
 END_KNOWN_S = 1.0  # until it knows that a container has ended whose stream has
 SILENT_S = 60.0  # so long an engine that did not answer is not asked to remove more
 DIAGNOSTIC_BYTES = 2000  # of what a failed executor said on standard error
@@ -279,30 +281,55 @@ class DockerExecutor(SocketLink):
         What the engine says of a loss.
 
         When it says nothing, it is the engine that is lost. When it knows no such container, somebody else removed
-        it. Neither can be a program's doing.
+        it; when it was told to send it a signal, somebody else killed it. None of these can be a program's doing.
         """
         said = " ".join(self._said.decode(errors="replace").split())
         text = f"{lost}; it said: {said}" if said else str(lost)
+        how, out_of_memory = "", False
         try:
+            found = self._last_known()
             # The kernel has killed in this container for memory; the executor itself, when it is gone.
-            state = self._last_state()
-            is_removed, out_of_memory = state["Status"] in {"removing", "dead"}, bool(state["OOMKilled"])
+            out_of_memory = bool(found["State"]["OOMKilled"])
+            if found["State"]["Status"] in {"removing", "dead"}:
+                how = "removed"
+            elif self._was_told_to_kill(found):
+                how = "killed"
         except docker.errors.NotFound:
-            is_removed, out_of_memory = True, False
+            how = "removed"
         except _ENGINE_ERRORS as exc:
             return SandboxUnavailable(f"{text}; the Docker engine does not answer: {_short(exc)}")
-        if is_removed:
-            text += "; somebody removed its container"
-        return ExecutorLost(text, out_of_memory=out_of_memory, is_removed=is_removed)
+        if how:
+            text += f"; somebody {how} its container"
+        return ExecutorLost(text, out_of_memory=out_of_memory, from_outside=bool(how))
 
-    def _last_state(self) -> dict[str, Any]:
-        """The container's state. The stream ends a little before the engine knows that the container has ended."""
+    def _last_known(self) -> dict[str, Any]:
+        """The container and its state. Its stream ends a little before the engine knows that it has ended."""
         deadline = time.monotonic() + END_KNOWN_S
         while True:
-            state: dict[str, Any] = self._api.inspect_container(self._container)["State"]
-            if state["Status"] != "running" or time.monotonic() > deadline:
-                return state
+            found: dict[str, Any] = self._api.inspect_container(self._container)
+            if found["State"]["Status"] != "running" or time.monotonic() > deadline:
+                return found
             time.sleep(END_KNOWN_S / 20)
+
+    def _was_told_to_kill(self, container: dict[str, Any]) -> bool:
+        """
+        Whether the engine remembers that somebody had it send the container a signal shortly before its end.
+
+        It notes that of `docker kill` and `docker stop`, not of a process that ends or that the kernel kills, and
+        remembers the last 256 things that happened, whatever they were. False if it does not say.
+        """
+        if container["State"]["Status"] == "running":
+            return False
+        try:
+            ended_s = datetime.fromisoformat(container["State"]["FinishedAt"]).timestamp()  # by its clock
+            events = self._api.events(
+                since=int(ended_s) - KILL_TAKES_S,
+                until=f"{ended_s + NOTED_S:.6f}000",  # it answers when that has come
+                filters={"container": container["Id"], "event": "kill"},  # by a name it would find longer ones, too
+            )
+            return any(events)
+        except (ValueError, docker.errors.APIError):
+            return False
 
     def _receive_exactly(self, length: int, deadline: float) -> bytes:
         data = bytearray()

@@ -99,8 +99,8 @@ class ExecutorSandbox:
     An executor that was ready and is lost in the middle of a case is replaced, and the case is run once more. Lost
     again in the same case, it is the program's doing, since no fault of ours waits for a case: it gets a verdict, and
     the cases after it a fresh executor. So no program can have itself graded for ever. Until an executor is ready,
-    nothing of the program has run, and whatever goes wrong is ours. So is it if somebody removes executors from
-    outside, or if what they run in does not answer.
+    nothing of the program has run, and whatever goes wrong is ours. So is it if somebody removes or kills
+    executors from outside, or if what they run in does not answer.
 
     A case that passes a limit of time while the machine was short of processors is run once more, with no other case
     beside it in this process, and that run counts.
@@ -121,7 +121,7 @@ class ExecutorSandbox:
 
     def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
         """`turns`: among whom; None: alone, and what is slow then is slow."""
-        done, losses, has_lost, is_removed = 0, 0, False, False
+        done, losses, has_lost, from_outside = 0, 0, False, False
         while done < len(job.inputs):
             lost: ExecutorLost | None = None
             kept: list[RunResult] = []  # from one on that may be unfair, until its executor has been given back
@@ -132,18 +132,18 @@ class ExecutorSandbox:
                         kept.append(result)
                     else:
                         yield result
-                        done, losses, is_removed = done + 1, 0, False
+                        done, losses, from_outside = done + 1, 0, False
             except ExecutorLost as exc:
                 lost = exc
             for result in kept:
                 yield self._run_again_alone(job, done, result) if _may_be_unfair(result) else result
-                done, losses, is_removed = done + 1, 0, False
+                done, losses, from_outside = done + 1, 0, False
             if lost is not None:
                 self._refuse_if_closed()
-                losses, has_lost, is_removed = losses + 1, True, is_removed or lost.is_removed
+                losses, has_lost, from_outside = losses + 1, True, from_outside or lost.from_outside
                 log.warning("executor_lost", reason=str(lost), case=done + 1, times=losses)
                 if losses == 2:
-                    if is_removed:
+                    if from_outside:
                         raise SandboxUnavailable(f"executors are lost by no program's doing: {lost}")
                     yield _blame(lost)
                     done, losses = done + 1, 0
@@ -162,7 +162,7 @@ class ExecutorSandbox:
                 try:
                     has_box = cases.begin(encode_request(job, self._start, len(inputs)))
                 except ExecutorLost as exc:
-                    kind = SandboxUnavailable if exc.is_removed else NotBegun
+                    kind = SandboxUnavailable if exc.from_outside else NotBegun
                     raise kind(f"an executor did not get ready: {exc}") from exc
                 crash.reached("P7")
                 for result in cases.results():

@@ -122,13 +122,17 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def busy_container(pool: ExecutorPool) -> str:
-    """The container that is lent, once its program has begun."""
-    wait_until(lambda: pool._lent)
+def busy_container(pool: ExecutorPool, other_than: str = "") -> str:
+    """The name of the container that is lent, once its program has begun."""
+
+    def lent() -> list[str]:
+        names = [executor._container for executor in list(pool._lent) if isinstance(executor, DockerExecutor)]
+        return [name for name in names if name != other_than]
+
+    wait_until(lent)
     time.sleep(0.4)
-    [executor] = list(pool._lent)
-    assert isinstance(executor, DockerExecutor)
-    return str(executor._api.inspect_container(executor._container)["Id"])
+    [name] = lent()
+    return name
 
 
 # -- the engine ---------------------------------------------------------------------------------------------------
@@ -214,21 +218,44 @@ def test_a_busy_container_that_somebody_removes_costs_a_second_run_of_the_case(e
         assert run.outputs() == [b"9\n", b"16\n"]
 
 
-def test_a_case_whose_containers_somebody_removes_again_and_again_gets_no_verdict(engine: OwnEngine) -> None:
+def remove(engine: OwnEngine, container: str) -> None:
+    engine.api.remove_container(container, force=True)
+
+
+def kill(engine: OwnEngine, container: str) -> None:
+    engine.api.kill(container)
+
+
+@pytest.mark.parametrize("take_away", [kill, pytest.param(remove, marks=pytest.mark.long)])
+def test_a_case_whose_containers_somebody_takes_away_again_and_again_gets_no_verdict(
+    engine: OwnEngine, take_away: Callable[[OwnEngine, str], None]
+) -> None:
     with pool_of(engine) as (pool, sandbox):
         run = Run(sandbox, "import time\ntime.sleep(1.5)\n", "1")
         first = busy_container(pool)
-        engine.api.remove_container(first, force=True)
-        wait_until(lambda: pool._lent and busy_container(pool) != first)
-        engine.api.remove_container(busy_container(pool), force=True)
+        take_away(engine, first)
+        take_away(engine, busy_container(pool, other_than=first))
         assert run.is_nobodys_fault()
         assert run.results == []
+
+
+@pytest.mark.long
+def test_a_container_that_ends_by_itself_again_and_again_is_its_program_s_doing(engine: OwnEngine) -> None:
+    """As far as the engine can tell; a kill by the kernel looks the same."""
+    with pool_of(engine) as (pool, sandbox):
+        run = Run(sandbox, "import time\ntime.sleep(1.5)\n", "1")
+        first = busy_container(pool)
+        os.kill(engine.api.inspect_container(first)["State"]["Pid"], signal.SIGKILL)
+        second = busy_container(pool, other_than=first)
+        os.kill(engine.api.inspect_container(second)["State"]["Pid"], signal.SIGKILL)
+        [result] = run.ended().results
+        assert result.ending is Ending.SIGNALED
 
 
 def test_a_container_whose_shim_is_killed_costs_a_second_run_of_the_case(engine: OwnEngine) -> None:
     with pool_of(engine) as (pool, sandbox):
         run = Run(sandbox)
-        os.kill(engine.shim_of(busy_container(pool)), signal.SIGKILL)
+        os.kill(engine.shim_of(engine.api.inspect_container(busy_container(pool))["Id"]), signal.SIGKILL)
         assert run.outputs() == [b"9\n", b"16\n"]
 
 

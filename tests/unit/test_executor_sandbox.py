@@ -128,7 +128,7 @@ def test_a_case_that_loses_two_executors_gets_its_verdict_and_the_next_run_on(
 
 @pytest.mark.parametrize(
     ("error", "executors"),
-    [(ExecutorLost("gone", is_removed=True), 2), (SandboxUnavailable("the engine does not answer"), 1)],
+    [(ExecutorLost("gone", from_outside=True), 2), (SandboxUnavailable("the engine does not answer"), 1)],
     ids=["removed", "away"],
 )
 def test_a_case_whose_executors_are_taken_away_from_outside_gets_no_verdict(
@@ -144,13 +144,13 @@ def test_a_case_whose_executors_are_taken_away_from_outside_gets_no_verdict(
     assert all(executor.is_closed for executor in launcher.started)
 
 
-@pytest.mark.parametrize("is_removed", [False, True])
-def test_an_executor_that_is_removed_before_it_is_ready_is_not_held_against_the_submission(is_removed: bool) -> None:
+@pytest.mark.parametrize("from_outside", [False, True])
+def test_an_executor_that_is_removed_before_it_is_ready_is_not_held_against_the_submission(from_outside: bool) -> None:
     """NotBegun is: five of them move a message aside."""
-    launcher = ScriptedLauncher(answer, iter([ExecutorLost("gone", is_removed=is_removed)]))
+    launcher = ScriptedLauncher(answer, iter([ExecutorLost("gone", from_outside=from_outside)]))
     with pytest.raises(SandboxUnavailable) as caught:
         list(sandbox_of(launcher).run(job()))
-    assert isinstance(caught.value, NotBegun) is not is_removed
+    assert isinstance(caught.value, NotBegun) is not from_outside
 
 
 def test_losses_in_different_cases_are_nobody_s_doing() -> None:
