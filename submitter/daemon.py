@@ -207,7 +207,8 @@ class Daemon:
         self._end_runs = end_runs
         self._find_leaks = find_leaks
         self._concurrency = concurrency
-        self._poll_wait_s = poll_wait_s
+        # A poll that outlasts the grace period would take a message, one just given back perhaps, that nobody hears of.
+        self._poll_wait_s = min(poll_wait_s, int(grace_s))
         self._grace_s = grace_s
         self._leases = leases
         self._renew_executors = renew_executors

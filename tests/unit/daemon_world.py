@@ -66,6 +66,7 @@ class NotedQueue(MemorySubmissionQueue):
         super().__init__(visibility_timeout_s=1000, clock=lambda: self.now_s)
         self.calls: list[Call] = []
         self.in_receive: Callable[[], None] | None = None
+        self.waits_s: set[int] = set()  # of its long polls
         self._noted = threading.Condition()
         self._quiet = threading.Event()
 
@@ -84,6 +85,7 @@ class NotedQueue(MemorySubmissionQueue):
         return [call for call in self.calls if call.method == method]
 
     def receive(self, wait_s: int) -> Delivery | None:
+        self.waits_s.add(wait_s)
         if self.in_receive is not None:
             self.in_receive()
         delivery = super().receive(0)

@@ -162,6 +162,14 @@ def test_running_case_is_ended_and_given_back_at_once(make_house: MakeHouse, gra
     assert house.queue.receive(0) is not None
 
 
+@pytest.mark.parametrize(("grace_s", "longest_s"), [(0.5, 0), (7.0, 7), (1000.0, 20)])
+def test_no_poll_outlasts_the_grace_period(make_house: MakeHouse, grace_s: float, longest_s: int) -> None:
+    """Its message would be hidden for a whole visibility timeout, and one that was just given back delivered twice."""
+    house = make_house(grace_s=grace_s)
+    house.start()
+    eventually(lambda: house.queue.waits_s == {longest_s})
+
+
 def test_host_that_goes_away_soon_shortens_the_grace_period(make_house: MakeHouse) -> None:
     gate = Gate()
     house = make_house(answer=gate, on_end_runs=gate.opened.set)
