@@ -1171,6 +1171,7 @@ class Case:
         self.peak_bytes = 0  # as seen while it ran
         self.seen_ticks: dict[tuple[str, bytes], int] = {}  # of each process that was seen: user and system time
         self.told_ticks = 0  # of those that are there now, with the children that each has waited for
+        self.oom_killed = False  # whether the kernel has killed for memory since it started
         self.starved_s = 0.0  # how long one of them, whichever longest, could have run and was not let
 
     def start(self, room: Room, what: str) -> None:
@@ -1313,7 +1314,11 @@ class Case:
         cpu_s = self._cpu_s()
         # Its own processes may have kept each other waiting: while one of them ran, no processor was missing.
         starved_s = min(self.starved_s, max(0.0, wall_time_s - cpu_s))
-        if cpu_s > self.limits["cpu_time_s"]:
+        # What is left of it might sleep for long. If it was the main process, that has been told of by the second look.
+        was_killed, self.oom_killed = self.oom_killed, count_oom_kills() > self.oom_kills
+        if was_killed:
+            self.ending = "memory_limit"
+        elif cpu_s > self.limits["cpu_time_s"]:
             self.ending = "cpu_limit"
         elif wall_time_s - min(starved_s, (WALL_STRETCH - 1) * wall_limit_s) > wall_limit_s:
             self.ending = "wall_limit"

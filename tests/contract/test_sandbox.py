@@ -193,6 +193,16 @@ def test_memory_is_limited(run: Run, program: str) -> None:
     assert run(program, limits=limits).ending is Ending.MEMORY_LIMIT
 
 
+def test_what_is_left_of_a_program_that_outgrew_its_limit_is_not_waited_for(run: Run) -> None:
+    program = (
+        "import os, time\nfor _ in range(4):\n"
+        "    if os.fork() == 0:\n        x = b'x' * (40 << 20)\n        time.sleep(60)\ntime.sleep(60)\n"
+    )
+    result = run(program, limits=Limits(cpu_time_s=10.0, wall_time_s=20.0, memory_bytes=128 << 20, processes=32))
+    assert result.ending is Ending.MEMORY_LIMIT
+    assert result.wall_time_s < 10.0
+
+
 def test_memory_below_the_limit_is_not_punished(run: Run) -> None:
     result = run("x = b'x' * (100 << 20)\nprint(len(x))")
     assert (result.ending, result.stdout) == (Ending.EXITED, b"104857600\n")
