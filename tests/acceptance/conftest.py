@@ -55,6 +55,14 @@ class World:
         with psycopg.connect(self.config.database_url) as connection:
             return connection.execute(sql.encode(), parameters).fetchall()
 
+    def empty_queues(self) -> None:
+        """Whatever other tests have left there."""
+        from submitter.adapters.aws import make_client
+
+        sqs, url = make_client("sqs", self.environment), self.environment["SUBMITTER_QUEUE_URL"]
+        for queue_url in (url, f"{url}-dlq"):
+            sqs.purge_queue(QueueUrl=queue_url)
+
     def queue_depths(self) -> dict[str, int]:
         """Messages on the queue, in hand, and set aside."""
         from submitter.adapters.aws import make_client
