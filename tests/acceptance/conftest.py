@@ -61,7 +61,9 @@ class World:
 
         sqs, url = make_client("sqs", self.environment), self.environment["SUBMITTER_QUEUE_URL"]
         for queue_url in (url, f"{url}-dlq"):
-            sqs.purge_queue(QueueUrl=queue_url)
+            while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def queue_depths(self) -> dict[str, int]:
         """Messages on the queue, in hand, and set aside."""
