@@ -55,6 +55,7 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0  # of a message that is given back
 CONTAINMENT_RETRY_S = 30.0
 LONGEST_QUEUE_DELAY_S = 30.0  # between two polls of a queue that is away
 UNFINISHED_WAIT_S = 15.0  # for threads whose executors were ended at the deadline to give their messages back
+SIGNAL_LOOK_S = 1.0  # a signal is noticed within this, whichever thread it came to
 
 log = structlog.get_logger()
 
@@ -265,13 +266,20 @@ class Daemon:
     # -- the main thread ------------------------------------------------------------------------------------------
 
     def _wait_for_signal(self) -> None:
-        while (received := self._signals.get()) == signal.SIGHUP:
+        while (received := self._next_signal()) == signal.SIGHUP:
             self._service.reloading()
             self._renew_executors()
             log.info("executors_renewed")
             self._service.ready(self._status())
         self._service.stopping("ending")
         log.info("shutdown_started", signal=signal.Signals(received).name if received else None)
+
+    def _next_signal(self) -> int | None:
+        # Not without a time-out: a signal that the kernel gives to another thread wakes nobody here, and Python runs
+        # its handlers in this thread alone.
+        while True:
+            with contextlib.suppress(Empty):
+                return self._signals.get(timeout=SIGNAL_LOOK_S)
 
     def _shut_down(self, master: threading.Thread) -> None:
         """In the order in which work flows: the poll, the clients, what is left of them, and the leases last."""
