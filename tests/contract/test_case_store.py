@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from submitter.adapters import memory, postgres
+from submitter.adapters import memory_cases, postgres
 from submitter.errors import (
     AlreadyGraded,
     AssignmentRefused,
@@ -429,7 +429,7 @@ def test_cases_that_are_too_large_are_refused_and_nothing_changes(
     case_store: CaseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them are in memory at once, in each of many threads."""
-    for module in (memory, postgres):
+    for module in (memory_cases, postgres):
         monkeypatch.setattr(module, "MAX_CASES_BYTES", 1000)
     enough = replace(SQUARES, cases=(TestCase(CaseKind.TEST, 1, "é" * 300, "4" * 400),))
     case_store.save_assignment(enough)

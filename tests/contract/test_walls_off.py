@@ -207,7 +207,7 @@ SCRIPT_WALLS: dict[str, tuple[Patches, str, str]] = {
         r"accepted",
     ),
     "the limit of processor time": (
-        {'        if cpu_s > self.limits["cpu_time_s"]:\n': "        if False:\n"},
+        {'        elif cpu_s > self.limits["cpu_time_s"]:\n': "        elif False:\n"},
         "S18_deaf_to_signals",
         r"not time_limit_exceeded|it used [2-9]",
     ),
