@@ -5,7 +5,7 @@ Adapters turn a client library's exceptions into ours and decide nothing.
 Every call is bounded in time by its adapter.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -94,11 +94,15 @@ class ResultStore(Protocol):
         """Write the object whole, over any that was there."""
         ...
 
-    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> bool:
+    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> str | None:
         """
-        Write the object whole, only if `version(key)` is still `seen` (None: only if there is none).
+        Write the object whole, only if it is still the version `seen` (None: only if there is none).
 
-        Returns whether it was written.
+        Args:
+            seen: from `version`, or from the `replace` that wrote it.
+
+        Returns:
+            What to name it by in the next `replace`; None if it was not written.
         """
         ...
 
@@ -110,9 +114,18 @@ class ResultStore(Protocol):
 class Turn(Protocol):
     """The right to publish one submission's result; held by at most one attempt, on any host."""
 
-    def record(self, outcome: Outcome, *, published: bool) -> None:
+    results_version: str | None
+    """Of the results.json that lies there, as the last turn that published told; None if nothing was published yet."""
+
+    unknown_tokens: int
+    """How many of the submission's tokens nobody registered."""
+
+    def record(self, outcome: Outcome, *, published: bool, results_version: str | None = None) -> None:
         """
         Note the attempt's outcome; kept when the turn ends without an exception. To be called once.
+
+        Args:
+            results_version: for the next turn, of what was published.
 
         With a published outcome goes a notice for each student to be told of it,
         if the assignment asks for notices and the same was not said of the same
@@ -201,10 +214,6 @@ class CaseStore(Protocol):
         self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
     ) -> Sequence[SubmissionSummary]:
         """Submissions for which an attempt was begun, by name: all, or of one assignment, or in one state."""
-        ...
-
-    def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
-        """The e-mail address behind each token that is registered; the others are missing from the answer."""
         ...
 
     def begin_attempt(self, start: AttemptStart) -> int:

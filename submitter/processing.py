@@ -14,7 +14,7 @@ import contextlib
 import contextvars
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ from submitter.errors import (
 from submitter.grading import Grader
 from submitter.lease import Lease
 from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
-from submitter.ports import CaseStore, ResultStore
+from submitter.ports import CaseStore, ResultStore, Turn
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.results import encode_graded, encode_out, encode_rejected
 
@@ -98,19 +98,17 @@ class SubmissionProcessor:
             watched = {attempt.program_key: attempt.upload, key.metadata: attempt.metadata_version}
 
         with contextlib.nullcontext() if dry_run else self._attempt(key, attempt, lease) as attempt_id:
-            older = None if dry_run else _beside(lambda: self._look_ahead(key, attempt.metadata.tokens))
             if outcome is None:
                 try:
                     report = self._grader.grade(assignment, program.data, key.subid, lease.refuse_if_lost)
                     outcome = Outcome(report=report)
                 except SubmissionRejected as exc:
                     outcome = Outcome(reason=str(exc))
-            if attempt_id is not None and older is not None:
+            if attempt_id is not None:
                 crash.reached("P9")
-                older_version = older.result()
                 lease.refuse_if_lost()
                 lease.uncover()
-                self._publish(key, attempt_id, watched, outcome, older_version)
+                self._publish(key, attempt_id, watched, outcome)
         _tell(outcome)
         return outcome
 
@@ -194,43 +192,51 @@ class SubmissionProcessor:
                 self._cases.end_attempt(attempt_id, _own_failure(exc))
             raise
 
-    def _look_ahead(self, key: SubmissionKey, tokens: Sequence[str]) -> str | None:
-        """While the program runs: what can be known by now. Returns the version of the result that is there."""
-        known = self._cases.find_emails(tokens)
-        if len(known) < len(tokens):
-            log.warning("tokens_unknown", count=len(tokens) - len(known))
-        return self._results.version(key.results)
-
     # -- what goes out --------------------------------------------------------------------------------------------
 
-    def _publish(
-        self,
-        key: SubmissionKey,
-        attempt_id: int,
-        watched: dict[str, str | None],
-        outcome: Outcome,
-        older_version: str | None,
-    ) -> None:
+    def _publish(self, key: SubmissionKey, attempt_id: int, watched: dict[str, str | None], outcome: Outcome) -> None:
         """
-        `older_version`: of the result that was there when the attempt had begun.
+        Write over the result that Postgres says is there, if nothing newer was uploaded.
 
-        To begin, too, takes the submission's row: whoever published before has finished. Nobody publishes between then
-        and this turn but one whose fences are broken; the condition on the write then fails, and all is done again.
+        If another lies there, its attempt was never recorded: it died, or its
+        turn was lost, or ours was. So the turn is taken again, with the version
+        seen before it; should that have changed once more, all is done again.
         """
-        with self._cases.publish_turn(attempt_id) as turn:
-            newest = all(self._results.version(name) == version for name, version in watched.items())
-            if newest:
-                newest = self._write(key, outcome, older_version)
-            turn.record(outcome, published=newest)
+        is_published = self._take_turn(attempt_id, key, watched, outcome, lambda turn: turn.results_version)
+        if is_published is None:
+            seen = self._results.version(key.results)
+            is_published = self._take_turn(attempt_id, key, watched, outcome, lambda _: seen, is_last=True)
         crash.reached("P12")
-        if not newest:
+        if not is_published:
             raise NewerUpload("a newer upload arrived meanwhile")
 
-    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None) -> bool:
+    def _take_turn(
+        self,
+        attempt_id: int,
+        key: SubmissionKey,
+        watched: dict[str, str | None],
+        outcome: Outcome,
+        seen: Callable[[Turn], str | None],
+        *,
+        is_last: bool = False,
+    ) -> bool | None:
+        """Whether it was published; None, and nothing recorded, if another result than the one `seen` lies there."""
+        with self._cases.publish_turn(attempt_id) as turn:
+            if turn.unknown_tokens:
+                log.warning("tokens_unknown", count=turn.unknown_tokens)
+            written = None
+            if all(self._results.version(name) == version for name, version in watched.items()):
+                written = self._write(key, outcome, seen(turn))
+                if written is None and not is_last:
+                    return None
+            turn.record(outcome, published=written is not None, results_version=written)
+            return written is not None
+
+    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None) -> str | None:
         """
         `.out` first, results.json last: a reader who sees the second has both.
 
-        The second is written only over the version seen since the attempt began. Should
+        The second is written only over the version seen; returns the new one, or None. Should
         the turn's lock be lost on the way (Postgres restarts), a newer result stays.
         """
         if outcome.report is not None:
@@ -240,9 +246,9 @@ class SubmissionProcessor:
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
         self._results.put(key.out, out, "text/plain; charset=utf-8")
         crash.reached("P10")
-        is_written = self._results.replace(key.results, results, "application/json", seen)
+        written = self._results.replace(key.results, results, "application/json", seen)
         crash.reached("P11")
-        return is_written
+        return written
 
 
 def _beside(call: Callable[[], T]) -> "Future[T]":

@@ -110,7 +110,11 @@ class Port:
     def publish_turn(self, attempt_id: int) -> Iterator[Any]:
         self._world.pause(self._host, "cases.publish_turn")
         with self._inner.publish_turn(attempt_id) as turn:
-            yield Port(self._world, self._host, "turn", _AttemptsTurn(self._world, turn, attempt_id), CasesUnavailable)
+            seen: Any = Port(
+                self._world, self._host, "turn", _AttemptsTurn(self._world, turn, attempt_id), CasesUnavailable
+            )
+            seen.results_version, seen.unknown_tokens = turn.results_version, turn.unknown_tokens
+            yield seen
             self._world.pause(self._host, "cases.commit")
 
 
@@ -118,9 +122,9 @@ class _AttemptsTurn:
     def __init__(self, world: "World", turn: Any, attempt_id: int) -> None:
         self._world, self._turn, self._attempt_id = world, turn, attempt_id
 
-    def record(self, outcome: Any, *, published: bool) -> None:
+    def record(self, outcome: Any, **what: Any) -> None:
         self._world.watch(lambda: self._world.see_publishing(self._attempt_id))
-        self._turn.record(outcome, published=published)
+        self._turn.record(outcome, **what)
 
 
 def run_here(client: ClientThread) -> None:

@@ -191,13 +191,13 @@ class MemoryResultStore(FailsOnRequest):
         with self._lock:
             self._write(key, data, content_type)
 
-    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> bool:
+    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> str | None:
         self._fail_if_told("replace")
         with self._lock:
             if self._version_of(key) != seen:
-                return False
+                return None
             self._write(key, data, content_type)
-            return True
+            return self._version_of(key)
 
     def check(self) -> None:
         self._fail_if_told("check")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -48,13 +48,15 @@ class Attempt:
 @dataclass(slots=True)
 class _MemoryTurn:
     store: FailsOnRequest
-    noted: list[tuple[Outcome, bool]] = field(default_factory=list)
+    results_version: str | None
+    unknown_tokens: int
+    noted: list[tuple[Outcome, bool, str | None]] = field(default_factory=list)
 
-    def record(self, outcome: Outcome, *, published: bool) -> None:
+    def record(self, outcome: Outcome, *, published: bool, results_version: str | None = None) -> None:
         self.store._fail_if_told("record")
         if self.noted:
             raise RuntimeError("an attempt has one outcome, and it was recorded already")
-        self.noted.append((outcome, published))
+        self.noted.append((outcome, published, results_version))
 
 
 class MemoryCaseStore(FailsOnRequest):
@@ -88,6 +90,7 @@ class MemoryCaseStore(FailsOnRequest):
         self._assignments: dict[AssignmentRef, tuple[Assignment, datetime]] = {}
         self._emails: dict[str, str] = {}
         self._states: dict[tuple[AssignmentRef, str], SubmissionState] = {}
+        self._results_versions: dict[tuple[AssignmentRef, str], str] = {}
         self._turns: dict[tuple[AssignmentRef, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -131,11 +134,6 @@ class MemoryCaseStore(FailsOnRequest):
                 for (of, subid), found in sorted(self._states.items())
                 if ref in {None, of} and state in {None, found}
             ]
-
-    def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
-        self._fail_if_told("find_emails")
-        with self._lock:
-            return {token: self._emails[token] for token in tokens if token in self._emails}
 
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
@@ -195,13 +193,16 @@ class MemoryCaseStore(FailsOnRequest):
         with self._turn_of(attempt.start.key):
             if attempt.lease_expires_s is None:
                 raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
-            turn = _MemoryTurn(self)
+            key = attempt.start.key
+            with self._lock:
+                unknown_tokens = sum(token not in self._emails for token in attempt.start.tokens)
+            turn = _MemoryTurn(self, self._results_versions.get((key.ref, key.subid)), unknown_tokens)
             yield turn
-            for outcome, published in turn.noted:  # reached only when the body ended without an exception
+            for outcome, published, version in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
                 if published:
-                    key = attempt.start.key
                     self._states[key.ref, key.subid] = SubmissionState(outcome.state)
+                    self._results_versions[key.ref, key.subid] = version or ""
                     self._show(attempt, outcome)
 
     @contextmanager

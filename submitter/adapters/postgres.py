@@ -219,16 +219,6 @@ class PostgresCaseStore:
             for admin, event, assignment, subid, found in rows
         ]
 
-    # -- students -------------------------------------------------------------------------------------------------
-
-    def find_emails(self, tokens: Sequence[str]) -> Mapping[str, str]:
-        wanted = [token for token in tokens if is_storable(token)]
-        with self._transaction() as connection:
-            rows = connection.execute(
-                "SELECT token, email FROM submitter.registrations WHERE token = ANY(%s)", (wanted,)
-            ).fetchall()
-        return dict(rows)
-
     # -- attempts -------------------------------------------------------------------------------------------------
 
     def begin_attempt(self, start: AttemptStart) -> int:

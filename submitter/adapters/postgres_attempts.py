@@ -94,25 +94,40 @@ def end_attempt(connection: Connection, attempt_id: int, failure: str | None) ->
 @contextmanager
 def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn"]:
     """See the port's `publish_turn`; the turn ends with the transaction."""
-    found = connection.execute(
-        """
-        SELECT s.id, (SELECT a.notices FROM submitter.assignments AS a
-                      WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment))
-        FROM submitter.submissions AS s
-        WHERE s.id = (SELECT submission_id FROM submitter.attempts WHERE id = %s) FOR UPDATE
-        """,
-        (attempt_id,),
-    ).fetchone()
-    if found is None:
+    # Two statements, since the second must see what was committed while the first waited; but sent at once.
+    with our_errors(), connection.pipeline():
+        held = connection.execute(
+            "SELECT FROM submitter.submissions "
+            "WHERE id = (SELECT submission_id FROM submitter.attempts WHERE id = %s) FOR UPDATE",
+            (attempt_id,),
+        )
+        # Whoever would take the lease over, or publish, must wait for the row that is held now.
+        found = connection.execute(
+            """
+            SELECT t.lease_expires_at, s.id, s.results_version,
+                   (SELECT a.notices FROM submitter.assignments AS a
+                    WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment)),
+                   (SELECT count(*) FROM unnest(s.tokens) AS handed_in
+                    WHERE NOT EXISTS (SELECT FROM submitter.registrations AS r WHERE r.token = handed_in))
+            FROM submitter.attempts AS t
+            JOIN submitter.submissions AS s ON s.id = t.submission_id
+            WHERE t.id = %s
+            """,
+            (attempt_id,),
+        ).fetchone()
+    if held.rowcount == 0 or found is None:
         raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
-    submission_id, wants_notices = found
-    # Whoever would take the lease over must wait for the row that is held now.
-    lease = connection.execute(
-        "SELECT lease_expires_at FROM submitter.attempts WHERE id = %s", (attempt_id,)
-    ).fetchone()
-    if only_value(lease) is None:
+    lease_expires_at, submission_id, results_version, wants_notices, unknown_tokens = found
+    if lease_expires_at is None:
         raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
-    yield PostgresTurn(connection, submission_id, attempt_id, wants_notices=bool(wants_notices))
+    yield PostgresTurn(
+        connection,
+        submission_id,
+        attempt_id,
+        results_version=results_version,
+        unknown_tokens=unknown_tokens,
+        wants_notices=bool(wants_notices),
+    )
     if connection.info.transaction_status is TransactionStatus.INERROR:
         # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
         raise CasesUnavailable(f"the result of the attempt {attempt_id} could not be recorded")
@@ -121,14 +136,25 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
 class PostgresTurn:
     """A turn: the transaction that holds the submission's row."""
 
-    def __init__(self, connection: Connection, submission_id: int, attempt_id: int, *, wants_notices: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        submission_id: int,
+        attempt_id: int,
+        *,
+        results_version: str | None,
+        unknown_tokens: int,
+        wants_notices: bool,
+    ) -> None:
+        self.results_version = results_version
+        self.unknown_tokens = unknown_tokens
         self._wants_notices = wants_notices
         self._connection = connection
         self._submission_id = submission_id
         self._attempt_id = attempt_id
         self._is_recorded = False
 
-    def record(self, outcome: Outcome, *, published: bool) -> None:
+    def record(self, outcome: Outcome, *, published: bool, results_version: str | None = None) -> None:
         """
         See the port.
 
@@ -197,8 +223,9 @@ class PostgresTurn:
                     note_result(self._connection, self._attempt_id, self._submission_id)
                 self._connection.execute(
                     "UPDATE submitter.submissions "
-                    "SET state = %s, published_attempt = %s, updated_at = clock_timestamp() WHERE id = %s",
-                    (outcome.state, self._attempt_id, self._submission_id),
+                    "SET state = %s, published_attempt = %s, results_version = %s, updated_at = clock_timestamp() "
+                    "WHERE id = %s",
+                    (outcome.state, self._attempt_id, results_version or "", self._submission_id),
                 )
 
 

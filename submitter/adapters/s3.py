@@ -76,7 +76,7 @@ class S3ResultStore:
         with self._errors_of(f"cannot write {key}"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
 
-    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> bool:
+    def replace(self, key: str, data: bytes, content_type: str, seen: str | None) -> str | None:
         request: PutObjectRequestTypeDef = {
             "Bucket": self._bucket,
             "Key": key,
@@ -90,29 +90,29 @@ class S3ResultStore:
             request["IfMatch"] = f'"{etag}"'
         with self._errors_of(f"cannot write {key}"):
             try:
-                self._client.put_object(**request)
+                return f"{self._client.put_object(**request)['ETag'].strip(chr(34))}@"  # `replace` asks for no more
             except ClientError as exc:
                 if error_code(exc) in {"PreconditionFailed", "412"}:
                     # boto3 sends again when an answer got lost, and then meets the object that it wrote itself.
                     was_sent_again = exc.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-                    return was_sent_again and self._holds(key, data)
+                    return self._version_if(key, data) if was_sent_again else None
                 if error_code(exc) == "ConditionalRequestConflict":  # somebody else is writing it right now
-                    return False
+                    return None
                 if seen is not None and error_code(exc) in _MISSING:
-                    return False
+                    return None
                 raise
-            return True
 
     def check(self) -> None:
         with self._errors_of("cannot reach the bucket"):
             self._client.head_bucket(Bucket=self._bucket)
 
-    def _holds(self, key: str, data: bytes) -> bool:
+    def _version_if(self, key: str, data: bytes) -> str | None:
+        """The object's version, if it is these bytes."""
         try:
             current = self.get(key, max_bytes=len(data))
         except SubmissionRejected:  # longer than ours, so another
-            return False
-        return current is not None and current.data == data
+            return None
+        return current.version if current is not None and current.data == data else None
 
     @contextmanager
     def _errors_of(self, doing: str) -> Iterator[None]:

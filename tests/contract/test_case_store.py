@@ -4,6 +4,7 @@ One suite for the port CaseStore, on memory and on Postgres.
 What only Postgres has is in test_postgres.py and test_admin_functions.py.
 """
 
+import contextlib
 import threading
 import time
 from dataclasses import replace
@@ -159,16 +160,14 @@ def test_there_are_no_summaries_without_assignments(case_store: CaseStore) -> No
 # -- registrations ------------------------------------------------------------------------------------------------
 
 
-def test_emails_of_registered_tokens_are_found_and_others_are_missing(case_store: CaseStore, witness: Witness) -> None:
+@pytest.mark.parametrize(("tokens", "unknown"), [((ADA, GRACE), 1), ((ADA,), 0), ((), 0), ((GRACE, "c" * 32), 2)])
+def test_a_turn_knows_how_many_tokens_nobody_registered(
+    case_store: CaseStore, witness: Witness, tokens: tuple[str, ...], unknown: int
+) -> None:
     witness.register(ADA, "ada@example.edu")
-    assert case_store.find_emails([ADA, GRACE, ADA]) == {ADA: "ada@example.edu"}
-    assert case_store.find_emails([]) == {}
-
-
-def test_registering_again_changes_the_email(case_store: CaseStore, witness: Witness) -> None:
-    witness.register(ADA, "ada@example.edu")
-    witness.register(ADA, "lovelace@example.edu")
-    assert case_store.find_emails([ADA]) == {ADA: "lovelace@example.edu"}
+    witness.register(ADA, "lovelace@example.edu")  # again: the same token
+    with case_store.publish_turn(case_store.begin_attempt(make_start(tokens=tokens))) as turn:
+        assert turn.unknown_tokens == unknown
 
 
 # -- attempts and turns -------------------------------------------------------------------------------------------
@@ -215,6 +214,24 @@ def test_submissions_are_listed_by_name_with_the_state_that_their_student_sees(c
     assert listed(state=SubmissionState.GRADED) == [mine[1], ("lab6", "a", "graded")]
     assert listed(REF, SubmissionState.GRADING) == [mine[2]]
     assert listed(replace(REF, event="aws")) == []
+
+
+def test_a_turn_knows_the_version_that_the_last_one_published(case_store: CaseStore) -> None:
+    """Neither one that was not published, nor one that was undone, nor another submission's."""
+    elsewhere = case_store.begin_attempt(make_start(key=replace(KEY, subid="cd" * 16)))
+    with case_store.publish_turn(elsewhere) as turn:
+        turn.record(GRADED, published=True, results_version="theirs")
+    said = []
+    for number, (published, fails) in enumerate([(True, False), (False, False), (True, True), (True, False)]):
+        attempt = case_store.begin_attempt(make_start(f"v{number}"))
+        with contextlib.suppress(StoreUnavailable), case_store.publish_turn(attempt) as turn:
+            said.append(turn.results_version)
+            turn.record(GRADED, published=published, results_version=f"r{number}")
+            if fails:
+                raise StoreUnavailable("the bucket is full")
+    with case_store.publish_turn(case_store.begin_attempt(make_start("last"))) as turn:
+        said.append(turn.results_version)
+    assert said == [None, "r0", "r0", "r0", "r3"]
 
 
 def test_a_turn_without_a_record_changes_nothing(case_store: CaseStore, witness: Witness) -> None:
@@ -418,7 +435,6 @@ def test_a_store_that_answers_says_so(case_store: CaseStore) -> None:
 def test_what_a_stranger_wrote_never_breaks_an_attempt(case_store: CaseStore, witness: Witness) -> None:
     """Postgres refuses U+0000 in text, and half a surrogate pair, which JSON can spell, has no UTF-8."""
     for nasty in ("\0", "\ud800", "'; DROP TABLE", "%s", "\x1b[2J"):
-        assert case_store.find_emails([nasty]) == {}
         assert case_store.load_assignment(AssignmentRef(nasty, nasty, nasty)) is None
         start = make_start(nasty, tokens=(nasty, ADA), key=replace(KEY, ref=replace(REF, assignment=nasty)))
         publish(case_store, case_store.begin_attempt(replace(start, worker=nasty)), Outcome(reason=f"no {nasty}"))

@@ -130,6 +130,14 @@ def test_replace_writes_over_the_version_that_was_seen(case: Case) -> None:
     assert case.content_type(KEY) == TEXT
 
 
+def test_what_replace_wrote_can_be_replaced_by_the_name_that_it_gave(store: ResultStore) -> None:
+    first = store.replace(KEY, b"first", TEXT, seen=None)
+    second = store.replace(KEY, b"second", TEXT, seen=first)
+    assert second
+    assert not store.replace(KEY, b"third", TEXT, seen=first)
+    assert store.replace(KEY, b"third", TEXT, seen=second)
+
+
 def test_replace_leaves_an_object_that_came_after_none_was_seen(store: ResultStore) -> None:
     store.put(KEY, b"theirs", TEXT)
     assert not store.replace(KEY, b"ours", TEXT, seen=None)
@@ -282,7 +290,7 @@ def test_replace_sent_again_after_a_lost_answer_knows_its_own_object(
         return AWSResponse(request.url, 503, {}, _Raw(b""))  # type: ignore[arg-type]
 
     _intercept(client, "PutObject", lose_first_answer)
-    assert S3ResultStore(client, bucket).replace(KEY, b"ours!!", TEXT, seen=None) is (theirs is None)
+    assert bool(S3ResultStore(client, bucket).replace(KEY, b"ours!!", TEXT, seen=None)) is (theirs is None)
     assert len(tries) == 2
 
 

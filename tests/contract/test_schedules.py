@@ -27,7 +27,7 @@ _any = st.integers(0, 5)
 PORT_FAULTS = st.tuples(
     st.just("fault"),
     st.sampled_from(["receive", "delete", "give_back", "keep", "send", "get", "version", "put", "replace"])
-    | st.sampled_from(["load_assignment", "find_emails", "begin_attempt", "renew_lease", "end_attempt", "record"]),
+    | st.sampled_from(["load_assignment", "begin_attempt", "renew_lease", "end_attempt", "record"]),
     st.sampled_from(["drop request", "drop reply"]),
     st.integers(1, 2),
 ) | st.tuples(st.just("fault"), st.just("receive"), st.just("repeat reply"), st.just(1))
@@ -209,7 +209,7 @@ def _grade_again(patch: pytest.MonkeyPatch) -> None:
 def _write_the_manifest_first(patch: pytest.MonkeyPatch) -> None:
     """results.json tells of an .out that is still an older one."""
 
-    def write(self: SubmissionProcessor, key: Any, outcome: Any, seen: str | None) -> bool:
+    def write(self: SubmissionProcessor, key: Any, outcome: Any, seen: str | None) -> str | None:
         from submitter.results import encode_graded, encode_out, encode_rejected
 
         report = outcome.report

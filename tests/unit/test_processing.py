@@ -206,7 +206,7 @@ def test_out_is_written_before_results_and_both_before_the_record(world: World) 
 
 
 def test_nobody_else_waits_longer_in_the_turn_than_for_one_look_and_the_writing(world: World) -> None:
-    """What can be known before is known by then: the version of the result that lies there, and who handed it in."""
+    """Which result lies there is known from Postgres."""
     world.upload()
     world.process()
     calls = world.journal.calls
@@ -455,11 +455,42 @@ def test_older_attempt_that_is_publishing_is_overwritten_by_the_newer_one_that_w
 @pytest.mark.parametrize("moment", ["put", "replace"])
 def test_newer_result_is_not_overwritten_even_if_the_turn_was_lost_on_the_way(world: World, moment: str) -> None:
     """Postgres restarts, the lock is gone, and another host publishes: the condition on the write still holds."""
+
+    def another_host() -> None:
+        world.upload(b"16")
+        world.store._write(KEY.results, b"newer", "application/json")
+
     world.upload(b"9")
-    world.journal.before[moment] = lambda: world.store._write(KEY.results, b"newer", "application/json")
+    world.journal.before[moment] = another_host
     with pytest.raises(NewerUpload):
         world.process()
     assert world.store.objects[KEY.results].data == b"newer"
+    assert world.published() == [False]
+
+
+def test_result_of_an_attempt_that_died_before_it_was_recorded_is_replaced(world: World) -> None:
+    """Postgres knows nothing of it: the write is refused once, and done in a second turn, with one run only."""
+    world.upload(b"9")
+    world.store._write(KEY.results, b"of an attempt that died", "application/json")
+    world.journal.calls.clear()
+    assert world.process().state == "graded"
+    assert world.document()["state"] == "graded"
+    assert world.published() == [True]
+    assert [call for call in world.journal.calls if call in {"run", "publish_turn", "replace", "record"}] == [
+        "run", "publish_turn", "replace", "publish_turn", "replace", "record"
+    ]  # fmt: skip
+
+
+def test_result_that_changes_while_two_turns_are_taken_is_left_alone(world: World) -> None:
+    def somebody_writes() -> None:
+        world.store._write(KEY.results, b"somebody's", "application/json")
+        world.journal.before["replace"] = somebody_writes
+
+    world.upload(b"9")
+    world.journal.before["replace"] = somebody_writes
+    with pytest.raises(NewerUpload):
+        world.process()
+    assert world.store.objects[KEY.results].data == b"somebody's"
     assert world.published() == [False]
 
 
