@@ -1,10 +1,13 @@
 """
 Grading folders: `{test,grade}.{in,out}`, line N of the one the input and of the other the expected output of case N.
+
+A file `comparison` may say in one line how outputs are compared.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.model import CaseKind, TestCase
 from submitter.ports import ResultStore
@@ -79,7 +82,23 @@ def read_folder(read: Reader) -> tuple[TestCase, ...]:
     return tuple(cases)
 
 
-def write_folder(directory: Path, cases: tuple[TestCase, ...]) -> int:
+def read_comparison(read: Reader) -> Comparison | None:
+    """
+    How a grading folder says that outputs are compared; None if it does not.
+
+    Raises:
+        AssignmentRefused: its file `comparison` holds something else; the text says what to write.
+    """
+    lines = _lines("comparison", read("comparison"))
+    if lines is None:
+        return None
+    try:
+        return Comparison.parse("\n".join(lines))
+    except ValueError as exc:
+        raise AssignmentRefused(f"in the file comparison: {exc}") from exc
+
+
+def write_folder(directory: Path, cases: tuple[TestCase, ...], comparison: Comparison | None = None) -> int:
     """
     Write cases as a grading folder; returns how many of them hold line breaks, which become the two characters \\n.
 
@@ -93,6 +112,8 @@ def write_folder(directory: Path, cases: tuple[TestCase, ...]) -> int:
             if chosen:
                 (directory / f"{kind}.in").write_bytes(encode_lines([case.input.encode() for case in chosen]))
                 (directory / f"{kind}.out").write_bytes(encode_lines([case.expected.encode() for case in chosen]))
+        if comparison is not None:
+            (directory / "comparison").write_text(f"{comparison}\n")
     except OSError as exc:
         raise AssignmentRefused(f"cannot write to {directory}: {exc.strerror}") from exc
     return sum(_holds_line_break(case.input) or _holds_line_break(case.expected) for case in cases)

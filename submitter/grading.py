@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from submitter.comparing import check_pattern
+from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
 from submitter.model import (
     LANGUAGES,
@@ -55,7 +57,7 @@ class Grader:
         check_source(program, assignment.limits)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
-        inputs = tuple(_input_of(assignment.input_mode, case) for case in assignment.cases)
+        inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
         with work_directory(self._work_dir, name) as directory:
             file_name = name + LANGUAGES[assignment.language]
             directory.write(file_name, program)
@@ -111,6 +113,7 @@ def check_assignment(assignment: Assignment) -> None:
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {', '.join(LANGUAGES)}")
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
+        check_expected(assignment, case)
 
 
 def case_input(mode: InputMode, case: TestCase) -> CaseInput:
@@ -141,9 +144,24 @@ def case_input(mode: InputMode, case: TestCase) -> CaseInput:
     return CaseInput(tuple(arguments))
 
 
-def _input_of(mode: InputMode, case: TestCase) -> CaseInput:
+def check_expected(assignment: Assignment, case: TestCase) -> None:
+    """
+    See that a case's expected output means something to the assignment's comparison.
+
+    Raises:
+        AssignmentRefused: it does not.
+    """
+    if assignment.comparison.kind is ComparisonKind.REGEX:
+        try:
+            check_pattern(case.expected, assignment.comparison.ignore_case, assignment.limits.output_bytes)
+        except ValueError as exc:
+            raise AssignmentRefused(f"{case.name}: its expected output cannot be a pattern: {exc}") from exc
+
+
+def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
     try:
-        return case_input(mode, case)
+        check_expected(assignment, case)
+        return case_input(assignment.input_mode, case)
     except AssignmentRefused as exc:
         raise SubmissionRejected(
             "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again."

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 
+from submitter.comparison import Comparison as Comparison
+from submitter.comparison import Hint
+
 MIB = 1024 * 1024
 WALL_STRETCH = 4  # times its wall time limit, at the most, is what a case may take on a machine short of processors
 
@@ -37,14 +40,6 @@ class SubmissionState(StrEnum):
     GRADING = "grading"
     GRADED = "graded"
     REJECTED = "rejected"
-
-
-class Comparison(StrEnum):
-    """Which differences between output and expected output are forgiven. A final newline always is."""
-
-    EXACT = "exact"
-    TRAILING_BLANKS = "trailing_blanks"  # blanks at line ends and empty lines at the end
-    WHITESPACE = "whitespace"  # any run of white space equals any other
 
 
 class Verdict(Enum):
@@ -260,6 +255,7 @@ class CaseResult:
     run: RunResult
     verdict: Verdict
     points: float
+    hint: Hint | None = None  # of a wrong answer, of `test` cases alone
 
 
 @dataclass(frozen=True, slots=True)

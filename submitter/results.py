@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+from submitter.hints import sentence
 from submitter.model import CaseKind, CaseResult, GradeReport, RunResult, SubmissionKey, TestCase, Verdict
 
 SCHEMA_VERSION = 1
@@ -92,7 +93,8 @@ def explain(result: CaseResult) -> str:
             return "as expected"
         case Verdict.WRONG_ANSWER:
             expected = showable(one_line(result.case.expected.encode()), SHOWN_DIFF_CHARS)
-            return f"expected {expected}, got {showable(one_line(run.stdout), SHOWN_DIFF_CHARS) or 'nothing'}"
+            text = f"expected {expected}, got {showable(one_line(run.stdout), SHOWN_DIFF_CHARS) or 'nothing'}"
+            return text if result.hint is None else f"{text}; {sentence(result.hint)}"
         case Verdict.RUNTIME_ERROR if run.signal is not None:
             return f"ended by signal {run.signal}" + _stderr_note(run)
         case Verdict.RUNTIME_ERROR:
@@ -147,6 +149,7 @@ def _test_entry(number: int, result: CaseResult) -> dict[str, Any]:
         "expected": showable(case.expected.encode()),
         "actual": showable(run.stdout.removesuffix(b"\n")),
         "output": explain(result),
+        "hint": result.hint,
         "cpu_time_s": round(run.cpu_time_s, 3),
         "wall_time_s": round(run.wall_time_s, 3),
         "memory_bytes": run.memory_bytes,

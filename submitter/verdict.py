@@ -5,11 +5,14 @@ The order of precedence and every verdict's cause stand in docs/verdicts.md.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import assert_never
 
+from submitter.comparing import outputs_match
+from submitter.hints import hint_for
 from submitter.model import (
     WALL_STRETCH,
+    CaseKind,
     CaseResult,
     Comparison,
     Ending,
@@ -19,42 +22,6 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
-
-Normal = Callable[[bytes], bytes]
-
-_BLANKS = b" \t\r\f\v"
-
-
-def _exact(text: bytes) -> bytes:
-    return text.removesuffix(b"\n")
-
-
-def _without_trailing_blanks(text: bytes) -> bytes:
-    # Not a regular expression: on a megabyte of blanks before an "x" one would take quadratic time.
-    return b"\n".join(line.rstrip(_BLANKS) for line in text.split(b"\n")).rstrip(b"\n")
-
-
-def _without_white_space_differences(text: bytes) -> bytes:
-    return b" ".join(text.split())
-
-
-# Two outputs are equal under a comparison when their normal forms are.
-_NORMAL_FORMS: Mapping[Comparison, Normal] = {
-    Comparison.EXACT: _exact,
-    Comparison.TRAILING_BLANKS: _without_trailing_blanks,
-    Comparison.WHITESPACE: _without_white_space_differences,
-}
-
-
-def outputs_match(comparison: Comparison, expected: bytes, actual: bytes) -> bool:
-    """
-    Whether the program's output counts as the expected one.
-
-    One final newline more or less never matters: an expected output comes from
-    a line of a file, where none can be written. Outputs are compared as bytes.
-    """
-    normal = _NORMAL_FORMS[comparison]
-    return normal(expected) == normal(actual)
 
 
 def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: bytes) -> Verdict:
@@ -100,9 +67,18 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
 
 
 def judge_case(limits: Limits, comparison: Comparison, case: TestCase, run: RunResult) -> CaseResult:
-    """A case's result: its points for an accepted run, nothing for any other."""
-    verdict = judge_run(limits, comparison, run, case.expected.encode())
-    return CaseResult(case, run, verdict, case.points if verdict is Verdict.ACCEPTED else 0.0)
+    """A case's result: its points for an accepted run, nothing for any other, and what a wrong answer lacked."""
+    expected = case.expected.encode()
+    verdict = judge_run(limits, comparison, run, expected)
+    # Not even computed for a hidden case: what there is not cannot get out.
+    may_tell = verdict is Verdict.WRONG_ANSWER and case.kind is CaseKind.TEST
+    return CaseResult(
+        case,
+        run,
+        verdict,
+        case.points if verdict is Verdict.ACCEPTED else 0.0,
+        hint_for(comparison, expected, run) if may_tell else None,
+    )
 
 
 def summarize(results: Iterable[CaseResult]) -> GradeReport:

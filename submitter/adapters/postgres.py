@@ -101,7 +101,7 @@ class PostgresCaseStore:
             cases=tuple(_case_from(row) for row in rows if row["kind"] is not None),
             language=settings["language"],
             input_mode=InputMode(settings["input_mode"]),
-            comparison=Comparison(settings["comparison"]),
+            comparison=_comparison_from(ref, settings["comparison"]),
             limits=Limits(
                 cpu_time_s=float(settings["cpu_time_s"]),
                 wall_time_s=float(settings["wall_time_s"]),
@@ -147,7 +147,7 @@ class PostgresCaseStore:
                         ref.assignment,
                         assignment.language,
                         assignment.input_mode.value,
-                        assignment.comparison.value,
+                        str(assignment.comparison),
                         numeric(limits.cpu_time_s),
                         numeric(limits.wall_time_s),
                         limits.memory_bytes,
@@ -241,6 +241,13 @@ class PostgresCaseStore:
 
 def _case_from(row: Mapping[str, Any]) -> TestCase:
     return TestCase(CaseKind(row["kind"]), row["ordinal"], row["input"], row["expected"], float(row["points"]))
+
+
+def _comparison_from(ref: AssignmentRef, text: str) -> Comparison:
+    try:
+        return Comparison.parse(text)
+    except ValueError as exc:  # only where the table's constraint was taken away
+        raise AssignmentRefused(f"{ref}: {exc}") from exc
 
 
 def _too_large(ref: AssignmentRef, cases_bytes: int) -> str:

@@ -16,7 +16,7 @@ from submitter.commands.options import (
     quiet_config,
     with_options,
 )
-from submitter.model import Assignment, AssignmentRef
+from submitter.model import Assignment, AssignmentRef, Comparison
 from submitter.resources import resource
 
 
@@ -82,7 +82,7 @@ def cases_import(
     ref: AssignmentRef,
     in_bucket: bool,
     input_mode: str | None,
-    comparison: str | None,
+    comparison: Comparison | None,
     time_limit_s: float | None,
     memory_limit_mib: int | None,
     notices: bool | None,
@@ -94,12 +94,13 @@ def cases_import(
     Makes the assignment if it is new, and replaces all of its cases; settings that no option names stay as they were.
     """
     from submitter import app
-    from submitter.folders import bucket_reader, local_reader, read_folder
+    from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder
     from submitter.grading import check_assignment
 
     config = quiet_config(DATABASE, *([BUCKET] if in_bucket else []))
     read = bucket_reader(app.open_results(config), path) if in_bucket else local_reader(Path(path))
     imported = read_folder(read)
+    comparison = comparison or read_comparison(read)
     with app.open_cases(config) as store:
         known = store.load_assignment(ref) or Assignment(ref=ref, cases=())
         assignment = with_options(
@@ -126,7 +127,7 @@ def cases_export(directory: Path, ref: AssignmentRef, as_json: bool) -> None:
     from submitter.folders import write_folder
 
     assignment = cases_to_check(quiet_config(DATABASE), None, ref)
-    broken = write_folder(directory, assignment.cases)
+    broken = write_folder(directory, assignment.cases, assignment.comparison)
     if as_json:
         print_json({"assignment": str(ref), "directory": str(directory), "cases": len(assignment.cases)})
     else:

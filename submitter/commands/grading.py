@@ -23,7 +23,7 @@ from submitter.commands.options import (
     with_options,
 )
 from submitter.errors import MessageNotUnderstood, Unavailable
-from submitter.model import AssignmentRef
+from submitter.model import AssignmentRef, Comparison
 from submitter.protocol import parse_metadata_key
 
 NOT_ALL_PASSED = 3
@@ -96,7 +96,7 @@ def check(
     folder: Path | None,
     assignment: AssignmentRef | None,
     input_mode: str | None,
-    comparison: str | None,
+    comparison: Comparison | None,
     time_limit_s: float | None,
     memory_limit_mib: int | None,
     sandbox: str | None,

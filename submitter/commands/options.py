@@ -66,6 +66,18 @@ class TokenType(click.ParamType[str]):
         return str(value)
 
 
+class ComparisonType(click.ParamType[Comparison]):
+    name = "comparison"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Comparison:
+        if isinstance(value, Comparison):
+            return value
+        try:
+            return Comparison.parse(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
 ASSIGNMENT = AssignmentType()
 TOKEN = TokenType()
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -92,7 +104,7 @@ def quiet_config(*required: str, **overrides: Any) -> Config:
 def with_options(
     assignment: Assignment,
     input_mode: str | None,
-    comparison: str | None,
+    comparison: Comparison | None,
     time_limit_s: float | None,
     memory_limit_mib: int | None,
 ) -> Assignment:
@@ -107,7 +119,7 @@ def with_options(
         assignment,
         limits=limits,
         input_mode=InputMode(input_mode) if input_mode else assignment.input_mode,
-        comparison=Comparison(comparison) if comparison else assignment.comparison,
+        comparison=comparison or assignment.comparison,
     )
 
 
@@ -115,7 +127,12 @@ def limit_options(command: Any) -> Any:
     for option in (
         click.option("--memory-limit", "memory_limit_mib", type=click.IntRange(min=8, max=MOST_MIB), metavar="MIB"),
         click.option("--time-limit", "time_limit_s", type=positive, metavar="S", help="Processor time of a case."),
-        click.option("--comparison", type=click.Choice([str(mode) for mode in Comparison])),
+        click.option(
+            "--comparison",
+            type=ComparisonType(),
+            metavar="HOW",
+            help="When an output is right: exact, whitespace, 'numbers absolute=1e-6', 'exact ignore_case' and others.",
+        ),
         click.option("--input-mode", type=click.Choice([str(mode) for mode in InputMode])),
     ):
         command = option(command)
@@ -128,11 +145,14 @@ def print_json(document: Any) -> None:
 
 def cases_to_check(config: Config, folder: Path | None, ref: AssignmentRef | None) -> Assignment:
     from submitter import app
-    from submitter.folders import local_reader, read_folder
+    from submitter.folders import local_reader, read_comparison, read_folder
 
     if folder is not None:
+        read = local_reader(folder)
         return Assignment(
-            ref=AssignmentRef("local", "local", folder.name or "cases"), cases=read_folder(local_reader(folder))
+            ref=AssignmentRef("local", "local", folder.name or "cases"),
+            cases=read_folder(read),
+            comparison=read_comparison(read) or Comparison.TRAILING_BLANKS,
         )
     assert ref is not None
     with app.open_cases(config) as store:

@@ -8,11 +8,13 @@ from submitter.adapters.postgres import PostgresCaseStore
 from submitter.model import (
     Assignment,
     CaseKind,
+    Comparison,
     InputMode,
     Limits,
     TestCase,
 )
 from submitter.resources import resource
+from tests.comparisons import NOT_WRITTEN_SO, WRITTEN
 from tests.contract.case_stores import ADA, GRADED, KEY, REF, SQUARES, gradebook, make_start, publish
 
 
@@ -54,6 +56,21 @@ def test_adding_an_assignment_again_changes_what_is_named_and_keeps_the_rest(
         input_mode=InputMode.ARGUMENTS,
         limits=Limits(cpu_time_s=0.5, memory_bytes=1000, processes=3),
     )
+
+
+@pytest.mark.parametrize(("text", "printed"), WRITTEN.items())
+def test_every_comparison_that_can_be_read_can_be_set(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow], text: str, printed: str
+) -> None:
+    sql.execute("SELECT submitter.add_assignment('m.soltys', 'aws_labs', 'lab5_containers', comparison => %s)", (text,))
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=(), comparison=Comparison.parse(printed))
+
+
+def test_no_other_comparison_can_be_set(sql: psycopg.Connection[DictRow]) -> None:
+    for text in NOT_WRITTEN_SO:
+        quoted = text.replace("'", "''")
+        refusal = _refusal(sql, f"add_assignment({NAMES}, comparison => '{quoted}')")
+        assert "comparison_is_written_as_in_docs_admins_md" in refusal, text
 
 
 def test_a_setting_that_makes_no_sense_is_refused(sql: psycopg.Connection[DictRow]) -> None:

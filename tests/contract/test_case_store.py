@@ -82,11 +82,9 @@ def test_an_assignment_comes_back_as_it_was_saved(case_store: CaseStore) -> None
 
 
 @pytest.mark.parametrize("input_mode", InputMode)
-@pytest.mark.parametrize("comparison", Comparison)
-def test_every_mode_and_comparison_can_be_saved(
-    case_store: CaseStore, input_mode: InputMode, comparison: Comparison
-) -> None:
-    saved = replace(SQUARES, input_mode=input_mode, comparison=comparison)
+@pytest.mark.parametrize("comparison", ["exact", "unordered_tokens ignore_case", "numbers absolute=1e-6 relative=0.5"])
+def test_every_mode_and_comparison_can_be_saved(case_store: CaseStore, input_mode: InputMode, comparison: str) -> None:
+    saved = replace(SQUARES, input_mode=input_mode, comparison=Comparison.parse(comparison))
     case_store.save_assignment(saved)
     assert case_store.load_assignment(REF) == saved
 

@@ -158,7 +158,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             for text in ("0", "7", "1.5", "-1", "1048577")
         ),
         (["check", __file__, "--cases", ".", "--input-mode", "argv"], "'--input-mode'"),
-        (["check", __file__, "--cases", ".", "--comparison", "regex"], "'--comparison'"),
+        (["check", __file__, "--cases", ".", "--comparison", "fuzzy"], "'--comparison'"),
         (["check", __file__, "--cases", ".", "--sandbox", "none"], "'--sandbox'"),
         (["check", __file__, "--cases", ".", "--isolation", "none"], "'--isolation'"),
         (["submit", __file__, "--assignment", "a/b/c"], "'--token'"),
@@ -359,6 +359,10 @@ def test_options_change_how_a_program_is_run_and_judged(folder: Path, tmp_path: 
     run = ["check", path, "--cases", folder, "--json", "--sandbox", "bubblewrap", "--input-mode", "stdin"]
     assert submitter(*run).returncode == 3
     assert submitter(*run, "--comparison", "whitespace").returncode == 0
+    assert submitter(*run, "--comparison", "numbers absolute=1e-6").returncode == 0
+    (folder / "comparison").write_text("tokens\n")
+    assert submitter(*run).returncode == 0
+    assert submitter(*run, "--comparison", "exact").returncode == 3
 
 
 def test_time_limit_of_the_command_line_holds(folder: Path, tmp_path: Path) -> None:

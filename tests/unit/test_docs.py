@@ -10,10 +10,11 @@ import click
 import pytest
 
 from submitter.cli import cli
+from submitter.comparison import ComparisonKind
 from submitter.config import SETTINGS
 from submitter.crash import POINTS
 from submitter.logs import EVENTS
-from submitter.model import Comparison, InputMode, Verdict
+from submitter.model import InputMode, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -104,7 +105,7 @@ def test_every_function_and_view_is_named_for_admins(made: str) -> None:
     assert names(text_of("docs/admins.md"), made)
 
 
-@pytest.mark.parametrize("word", [*InputMode, *Comparison])
+@pytest.mark.parametrize("word", [*InputMode, *ComparisonKind])
 def test_every_mode_is_explained_for_admins(word: str) -> None:
     assert f"| `{word}`" in text_of("docs/admins.md")
 

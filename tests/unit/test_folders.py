@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from submitter import folders
 from submitter.adapters.memory import MemoryResultStore
+from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, StoreUnavailable
-from submitter.folders import bucket_reader, local_reader, read_folder, write_folder
+from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder, write_folder
 from submitter.model import CaseKind, TestCase
 
 TEST, GRADE = CaseKind.TEST, CaseKind.GRADE
@@ -179,6 +180,36 @@ def test_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(AssignmentRefused, match="cannot write"):
         write_folder(tmp_path / "file", (TestCase(TEST, 1, "2", "4"),))
+
+
+# -- how outputs are compared -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "comparison"),
+    [
+        (None, None),
+        (b"exact", "exact"),
+        (b"exact\n", "exact"),
+        (b"numbers absolute=1e-6\r\n", "numbers absolute=1e-6"),
+        (b"\xef\xbb\xbftokens ignore_case\n", "whitespace ignore_case"),
+    ],
+)
+def test_folder_may_say_how_outputs_are_compared(data: bytes | None, comparison: str | None) -> None:
+    read = read_comparison({"comparison": data}.get)
+    assert read == (Comparison.parse(comparison) if comparison else None)
+
+
+@pytest.mark.parametrize("data", [b"", b"fuzzy\n", b"exact\nexact\n", b"exact\n\n", b"\xff", b"exact\0"])
+def test_folder_that_says_something_else_is_refused(data: bytes) -> None:
+    with pytest.raises(AssignmentRefused, match="comparison"):
+        read_comparison({"comparison": data}.get)
+
+
+def test_exported_folder_says_how_outputs_are_compared(tmp_path: Path) -> None:
+    comparison = Comparison.parse("numbers relative=0.5 ignore_case")
+    write_folder(tmp_path, (TestCase(TEST, 1, "2", "4"),), comparison)
+    assert read_comparison(local_reader(tmp_path)) == comparison
 
 
 # -- a bucket -----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from submitter.model import (
     AssignmentRef,
     CaseInput,
     CaseKind,
+    Comparison,
     Ending,
     InputMode,
     Job,
@@ -192,6 +193,16 @@ def test_faulty_case_is_the_instructors_fault_and_not_quoted_to_the_student(
     assert sandbox.jobs == []
 
 
+def test_faulty_pattern_is_the_instructors_fault_and_nothing_is_run(tmp_path: Path) -> None:
+    """With SQL, cases come into the database without anybody's looking at their patterns."""
+    sandbox = everything_right()
+    faulty = assignment(CASES[0], TestCase(GRADE, 1, "2", "secret("), comparison=Comparison.parse("regex"))
+    with pytest.raises(SubmissionRejected, match="Tell your instructor") as caught:
+        Grader(sandbox, tmp_path).grade(faulty, b"program", NAME)
+    assert "secret" not in str(caught.value)
+    assert sandbox.jobs == []
+
+
 # -- our own faults -----------------------------------------------------------------------------------------------
 
 
@@ -320,6 +331,10 @@ def test_sound_assignment_passes_the_check() -> None:
         (Assignment(ref=AssignmentRef("a", "e", "p"), cases=()), "a/e/p has no cases"),
         (assignment(language="cobol"), "no language cobol"),
         (assignment(CASES[0], TestCase(TEST, 2, "'", ""), input_mode=InputMode.ARGUMENTS), "test 2"),
+        (
+            assignment(CASES[0], TestCase(TEST, 2, "", "(9"), comparison=Comparison.parse("regex")),
+            r"test 2: its expected output cannot be a pattern: missing \): \(9 \(the syntax is RE2's",
+        ),
     ],
 )
 def test_faulty_assignment_is_refused_before_it_is_stored(faulty: Assignment, why: str) -> None:

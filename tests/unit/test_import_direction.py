@@ -10,7 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"", "errors", "model", "crash"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"comparison"}),
+    frozenset({"", "errors", "model", "crash", "comparing"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"hints"}),
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -65,6 +67,9 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Rooms without I/O, clock, randomness or threads: what they import of the standard library, and nothing else.
 PURE = {
     "errors": set[str](),
+    "comparison": {"dataclasses", "decimal", "enum", "re", "typing"},
+    "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
+    "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
@@ -146,7 +151,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "comparison", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from submitter.comparison import Hint
 from submitter.model import (
     AssignmentRef,
     CaseKind,
@@ -226,6 +227,7 @@ def test_graded_document_is_the_designs_example_field_by_field() -> None:
         "expected": "9",
         "actual": "6",
         "output": "expected 9, got 6",
+        "hint": None,
         "cpu_time_s": 0.011,
         "wall_time_s": 0.013,
         "memory_bytes": 9437184,
@@ -241,6 +243,23 @@ def test_graded_document_is_the_designs_example_field_by_field() -> None:
         "max_score": 1.0,
         "verdict": "accepted",
     }
+
+
+def test_wrong_answer_says_what_it_lacked() -> None:
+    [entry] = read(encode_graded(KEY, report_of(exited(b" 9"))))["tests"]
+    assert entry["hint"] == "white_space"
+    assert entry["output"] == "expected 9, got  9; right but for white space"
+
+
+def test_hidden_case_does_not_say_what_it_lacked() -> None:
+    [entry] = read(encode_graded(KEY, report_of(exited(b" 9"), kind=GRADE)))["tests"]
+    assert "hint" not in entry
+    assert "white" not in json.dumps(entry)
+
+
+def test_schema_knows_every_hint() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    assert schema["$defs"]["test"]["properties"]["hint"]["enum"] == [*Hint, None]
 
 
 def test_rejected_document_says_why_and_holds_no_tests() -> None:

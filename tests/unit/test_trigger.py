@@ -173,6 +173,7 @@ def test_lambda_needs_nothing_but_the_files_that_are_deployed_with_it() -> None:
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30)
     assert ran.stdout.split() == [
         "submitter",
+        "submitter.comparison",
         "submitter.errors",
         "submitter.model",
         "submitter.protocol",
