@@ -103,6 +103,7 @@ def test_comparison_forgives_what_it_says_and_no_more(
         ("9007199254740993", "9007199254740992", "absolute=1", True),
         ("1" + "0" * 400, "1" + "0" * 399 + "1", "", False),  # infinite as floats
         ("1" + "0" * 400, "1" + "0" * 399 + "1", "relative=1e-99", True),
+        ("1" * 40, "0", "relative=1", True),  # the difference and the tolerance have forty digits, and are equal
         ("1e999999999", "1e999999998", "absolute=1e9", False),
         ("1e999999999", "1e999999999", "", True),
         ("1e999999999", "10e999999998", "", True),
@@ -439,11 +440,11 @@ def test_no_pattern_takes_forever(pattern: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["trailing_blanks", "whitespace", "unordered_lines", "unordered_tokens", "numbers"])
 def test_comparison_never_holds_an_output_in_pieces(text: str) -> None:
-    """A third of a mebibyte of short lines, as a list, takes seven; of 64 MiB nobody has twenty times as much to spare."""
+    """A third of a mebibyte of short lines takes five as a list; of 64 MiB nobody has as much to spare."""
     expected, actual = b"12\n" * (MIB // 9), b"12 \n" * (MIB // 12)
     tracemalloc.start()
     try:
         outputs_match(how(text), expected, actual)
-        assert tracemalloc.get_traced_memory()[1] < 1.5 * MIB
+        assert tracemalloc.get_traced_memory()[1] < 3 * MIB
     finally:
         tracemalloc.stop()
