@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"", "errors", "model", "crash"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"", "errors", "model", "policy", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -65,6 +65,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Rooms without I/O, clock, randomness or threads: what they import of the standard library, and nothing else.
 PURE = {
     "errors": set[str](),
+    "policy": {"dataclasses", "datetime", "enum", "math", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
