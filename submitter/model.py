@@ -6,6 +6,7 @@ sizes are bytes. Bytes that a program printed stay bytes until a document is
 written from them.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +15,18 @@ from enum import Enum, StrEnum
 
 from submitter.comparison import Comparison as Comparison
 from submitter.comparison import Hint
+from submitter.policy import Level, Policy, Terms, View
 
 MIB = 1024 * 1024
 WALL_STRETCH = 4  # times its wall time limit, at the most, is what a case may take on a machine short of processors
 
 
 class CaseKind(StrEnum):
-    """Who may see a case: everything of a `test` case, only verdict and points of a `grade` case."""
+    """
+    Who may see a case: everything of a `test` case, only verdict and points of a `grade` case.
+
+    That is what an assignment does unless its policy says otherwise.
+    """
 
     TEST = "test"
     GRADE = "grade"
@@ -190,6 +196,7 @@ class Assignment:
     comparison: Comparison = Comparison.TRAILING_BLANKS
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
+    policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
 
     @property
     def cases_bytes(self) -> int:
@@ -232,7 +239,8 @@ class RunResult:
     `memory_bytes` is the peak that could be seen, 0 where nothing ran.
     `starved_s` is for how long the program could have run and no processor was
     free. `earlier` is the run that this one takes the place of, since it
-    was too slow on a machine that was short of processors.
+    was too slow on a machine that was short of processors. `lost_bytes` is how
+    much followed on `stdout` that was not kept: of runs read back from the history.
     """
 
     ending: Ending
@@ -245,6 +253,7 @@ class RunResult:
     memory_bytes: int = 0
     starved_s: float = 0.0
     earlier: "RunResult | None" = None
+    lost_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +283,15 @@ class GradeReport:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object of the bucket; `version` tells two uploads of a key apart, even of the same bytes."""
+    """
+    One object of the bucket; `version` tells two uploads of a key apart, even of the same bytes.
+
+    `modified_at` is when it was uploaded, by the bucket's clock, in whole seconds.
+    """
 
     data: bytes = field(repr=False)
     version: str
+    modified_at: datetime
 
 
 MAX_CASES_BYTES = 64 << 20  # of all inputs and expected outputs of one assignment, which are held in memory at once
@@ -291,7 +305,8 @@ class AttemptStart:
 
     `upload` is the program's version, None if there is no program; `message_id`
     the message that asked for the attempt, None if a command did; `lease_s` for
-    how many seconds nobody else may grade the same upload.
+    how many seconds nobody else may grade the same upload; `handed_in_at` when
+    the program was uploaded, by the bucket's clock.
     """
 
     key: SubmissionKey
@@ -302,6 +317,7 @@ class AttemptStart:
     receive_count: int
     message_id: str | None = None
     lease_s: float = 120.0
+    handed_in_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,11 +325,13 @@ class Outcome:
     """
     How an attempt ended for good: graded (`report`) or rejected (`reason`).
 
-    Exactly one of the two is set.
+    Exactly one of the two is set. `terms` say what the assignment's policy
+    makes of a report: points after a penalty, and how much of it is shown.
     """
 
     report: GradeReport | None = None
     reason: str | None = None
+    terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:
         if (self.report is None) == (self.reason is None):
@@ -322,6 +340,50 @@ class Outcome:
     @property
     def state(self) -> str:
         return "graded" if self.report is not None else "rejected"
+
+    @property
+    def score(self) -> float:
+        """For the gradebook: all points, after the penalty."""
+        return 0.0 if self.report is None else self.terms.after_penalty(self.report.score)
+
+    @property
+    def shown(self) -> "ShownPoints":
+        return ShownPoints() if self.report is None else shown_points(self.report, self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPoints:
+    """The points that a student is shown, after the penalty; not `whole` where those of some cases are not."""
+
+    score: float = 0.0
+    max_score: float = 0.0
+    whole: bool = True
+
+
+def shown_points(report: GradeReport, terms: Terms) -> ShownPoints:
+    """A sum over all cases would tell of those that are hidden, so that it is over the others alone."""
+    if all(terms.view.of(kind).shows(Level.POINTS) for kind in CaseKind):  # whether there are such cases or not
+        return ShownPoints(terms.after_penalty(report.score), report.max_score)
+    shown = [one for one in report.case_results if terms.view.of(one.case.kind).shows(Level.POINTS)]
+    score = round(math.fsum(one.points for one in shown), 6)
+    max_score = round(math.fsum(one.case.points for one in shown), 6)
+    return ShownPoints(terms.after_penalty(score), max_score, whole=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """
+    A graded result that was published, read back from the history to be shown anew.
+
+    `report` has the cases as they are now. One that was changed since, or is
+    gone, is named in `changed`, and its input and expected output are empty.
+    """
+
+    report: GradeReport
+    policy: Policy
+    terms: Terms  # only the side of the points, as it was recorded
+    view: View  # what was shown last
+    changed: frozenset[str] = frozenset()  # names of cases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +449,7 @@ class Notice:
     max_score: float
     reason: str | None
     graded_at: datetime
+    whole: bool = True  # the points are those of all cases; else those of the cases whose points are shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,7 @@ def compose(notice: Notice, sender: str) -> bytes:
     identity = hashlib.sha256(f"{notice.attempt_id} {notice.token}".encode()).hexdigest()[:32]
     message["Message-ID"] = f"<{identity}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # so that no vacation program answers
-    if graded:
-        outcome = f"Points: {_points(notice.score)} of {_points(notice.max_score)}"
-    else:
-        outcome = f"Why: {_one_line(notice.reason or '', MOST_REASON_CHARS)}"
+    outcome = _told_points(notice) if graded else f"Why: {_one_line(notice.reason or '', MOST_REASON_CHARS)}"
     message.set_content(
         f"Your submission for {assignment} ({event}, {admin}) was {'graded' if graded else 'rejected'}.\n"
         f"\n{outcome}\n"
@@ -67,6 +64,15 @@ def compose(notice: Notice, sender: str) -> bytes:
         cte="quoted-printable",
     )
     return message.as_bytes()
+
+
+def _told_points(notice: Notice) -> str:
+    points = f"{_points(notice.score)} of {_points(notice.max_score)}"
+    if notice.whole:
+        return f"Points: {points}"
+    if not notice.max_score:
+        return "Points: not shown yet"
+    return f"Points so far: {points}; those of other cases, if any, are not shown yet"
 
 
 def _points(value: float) -> str:

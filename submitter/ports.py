@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from submitter.model import (
+    Account,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -25,6 +26,7 @@ from submitter.model import (
     SubmissionState,
     SubmissionSummary,
 )
+from submitter.policy import Policy, Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,9 @@ class Turn(Protocol):
     unknown_tokens: int
     """How many of the submission's tokens nobody registered."""
 
+    tried: Tried
+    """When its uploads were published; what a try is must not change until the turn ends."""
+
     def record(self, outcome: Outcome, *, published: bool, results_version: str | None = None) -> None:
         """
         Note the attempt's outcome; kept when the turn ends without an exception. To be called once.
@@ -131,6 +136,18 @@ class Turn(Protocol):
         if the assignment asks for notices and the same was not said of the same
         upload before. Should that fail, the outcome is kept without.
         """
+        ...
+
+
+class Reshowing(Protocol):
+    """The right to show a published result anew, as `Turn` is the right to publish one."""
+
+    account: Account
+    results_version: str | None
+    tried: Tried
+
+    def record(self, outcome: Outcome, results_version: str) -> None:
+        """Note what is shown now; the result itself stays. Kept when the turn ends without an exception."""
         ...
 
 
@@ -206,6 +223,14 @@ class CaseStore(Protocol):
         """
         ...
 
+    def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
+        """Change the assignment's deadline, tries and feedback, and nothing else; False if it is unknown."""
+        ...
+
+    def publish_feedback(self, ref: AssignmentRef) -> bool:
+        """From now on, by the store's clock, the fullest feedback is given; was it before, nothing changes."""
+        ...
+
     def list_assignments(self) -> Sequence[AssignmentSummary]:
         """All assignments by name."""
         ...
@@ -248,6 +273,14 @@ class CaseStore(Protocol):
 
         Raises:
             LeaseLost: the attempt has lost its lease, so that it may publish nothing.
+        """
+        ...
+
+    def reshow_turn(self, ref: AssignmentRef, subid: str) -> AbstractContextManager[Reshowing | None]:
+        """
+        Wait for the submission's turn (bounded) and hold it; None if no graded result of it is published.
+
+        Released, and undone, by an exception too.
         """
         ...
 

@@ -16,7 +16,8 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from datetime import datetime
+from typing import Literal, TypeVar
 
 import structlog
 
@@ -33,6 +34,7 @@ from submitter.errors import (
 from submitter.grading import Grader
 from submitter.lease import Lease
 from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
+from submitter.policy import Policy
 from submitter.ports import CaseStore, ResultStore, Turn
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.results import encode_graded, encode_out, encode_rejected
@@ -50,6 +52,8 @@ class _Attempt:
     metadata_version: str | None = None
     language: str = "python"
     upload: str | None = None  # the program's version
+    handed_in_at: datetime | None = None  # the program, by the bucket's clock
+    policy: Policy = dataclasses.field(default_factory=Policy)
     missing: str | None = None  # the key at which a file was looked for in vain
 
     @property
@@ -101,14 +105,14 @@ class SubmissionProcessor:
             if outcome is None:
                 try:
                     report = self._grader.grade(assignment, program.data, key.subid, lease.refuse_if_lost)
-                    outcome = Outcome(report=report)
+                    outcome = Outcome(report=report, terms=attempt.policy.on_points(attempt.handed_in_at))
                 except SubmissionRejected as exc:
                     outcome = Outcome(reason=str(exc))
             if attempt_id is not None:
                 crash.reached("P9")
                 lease.refuse_if_lost()
                 lease.uncover()
-                self._publish(key, attempt_id, watched, outcome)
+                outcome = self._publish(key, attempt_id, attempt.policy, watched, outcome)
         _tell(outcome)
         return outcome
 
@@ -163,7 +167,8 @@ class SubmissionProcessor:
                 raise NotThereYet(f"no program at {attempt.program_key}")
             attempt.missing = attempt.program_key
             raise SubmissionRejected("Your program never arrived, only its description did. Submit again.")
-        attempt.upload = program.version
+        attempt.upload, attempt.handed_in_at = program.version, program.modified_at
+        attempt.policy = assignment.policy
         crash.reached("P4")
         return assignment, program
 
@@ -180,6 +185,7 @@ class SubmissionProcessor:
                 receive_count=lease.receive_count,
                 message_id=lease.message_id,
                 lease_s=lease.timeout_s,
+                handed_in_at=attempt.handed_in_at,
             )
         )
         lease.cover(attempt_id)
@@ -194,43 +200,55 @@ class SubmissionProcessor:
 
     # -- what goes out --------------------------------------------------------------------------------------------
 
-    def _publish(self, key: SubmissionKey, attempt_id: int, watched: dict[str, str | None], outcome: Outcome) -> None:
+    def _publish(
+        self, key: SubmissionKey, attempt_id: int, policy: Policy, watched: dict[str, str | None], outcome: Outcome
+    ) -> Outcome:
         """
         Write over the result that Postgres says is there, if nothing newer was uploaded.
 
         If another lies there, its attempt was never recorded: it died, or its
         turn was lost, or ours was. So the turn is taken again, with the version
         seen before it; should that have changed once more, all is done again.
+
+        Returns the outcome with what the policy let be shown of it.
         """
-        is_published = self._take_turn(attempt_id, key, watched, outcome, lambda turn: turn.results_version)
-        if is_published is None:
+        published = self._take_turn(attempt_id, key, policy, watched, outcome, lambda turn: turn.results_version)
+        if published is None:
             seen = self._results.version(key.results)
-            is_published = self._take_turn(attempt_id, key, watched, outcome, lambda _: seen, is_last=True)
+            published = self._take_turn(attempt_id, key, policy, watched, outcome, lambda _: seen, is_last=True)
         crash.reached("P12")
-        if not is_published:
+        if not published:
             raise NewerUpload("a newer upload arrived meanwhile")
+        return published
 
     def _take_turn(
         self,
         attempt_id: int,
         key: SubmissionKey,
+        policy: Policy,
         watched: dict[str, str | None],
         outcome: Outcome,
         seen: Callable[[Turn], str | None],
         *,
         is_last: bool = False,
-    ) -> bool | None:
-        """Whether it was published; None, and nothing recorded, if another result than the one `seen` lies there."""
+    ) -> Outcome | Literal[False] | None:
+        """
+        What was published; False if there is a newer upload.
+
+        None, and nothing recorded, if another result than the one `seen` lies there.
+        """
         with self._cases.publish_turn(attempt_id) as turn:
             if turn.unknown_tokens:
                 log.warning("tokens_unknown", count=turn.unknown_tokens)
+            if outcome.report is not None:
+                outcome = dataclasses.replace(outcome, terms=policy.on_view(outcome.terms, turn.tried))
             written = None
             if all(self._results.version(name) == version for name, version in watched.items()):
                 written = self._write(key, outcome, seen(turn))
                 if written is None and not is_last:
                     return None
             turn.record(outcome, published=written is not None, results_version=written)
-            return written is not None
+            return outcome if written is not None else False
 
     def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None) -> str | None:
         """
@@ -240,7 +258,8 @@ class SubmissionProcessor:
         the turn's lock be lost on the way (Postgres restarts), a newer result stays.
         """
         if outcome.report is not None:
-            out, results = encode_out(outcome.report), encode_graded(key, outcome.report)
+            out = encode_out(outcome.report, outcome.terms.view)
+            results = encode_graded(key, outcome.report, outcome.terms)
         else:
             assert outcome.reason is not None
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
@@ -288,7 +307,7 @@ def _tell(outcome: Outcome) -> None:
     report = outcome.report
     log.info(
         "submission_graded",
-        score=report.score,
+        score=outcome.score,
         max_score=report.max_score,
         cases=len(report.case_results),
         execution_time_s=round(report.execution_time_s, 3),

@@ -1,20 +1,34 @@
 """
 The documents that go out: `<subid>.out`, `<subid>.results.json`, and the case files `test.in` and `test.out`.
 
-What a student may see is decided here and nowhere else: of a `grade` case
-only its number, verdict and points leave.
+What a student may see is cut out here and nowhere else, by the levels that the
+terms give: of a `grade` case only its number, verdict and points leave, unless
+the assignment's policy says more or less.
 """
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from submitter.hints import sentence
-from submitter.model import CaseKind, CaseResult, GradeReport, RunResult, SubmissionKey, TestCase, Verdict
+from submitter.model import (
+    CaseKind,
+    CaseResult,
+    GradeReport,
+    RunResult,
+    SubmissionKey,
+    TestCase,
+    Verdict,
+    shown_points,
+)
+from submitter.policy import USUAL, USUAL_TERMS, Level, Terms, View
 
 SCHEMA_VERSION = 1
 SHOWN_TEXT_CHARS = 4000  # of one output in results.json; the whole of it is in `.out`
 SHOWN_DIFF_CHARS = 200  # of an output quoted inside a sentence
+
+_NOT_KEPT = "the case was changed after this was graded"
 
 _LINE_BREAK = re.compile(rb"\r\n|\n|\r")
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all control characters but tab and line breaks
@@ -40,28 +54,71 @@ def case_outputs_file(cases: tuple[TestCase, ...]) -> bytes:
     return encode_lines([case.expected.encode() for case in cases if case.kind is CaseKind.TEST])
 
 
-def encode_out(report: GradeReport) -> bytes:
-    """`<subid>.out`: what the program printed for each `test` case, in order, byte for byte but for line breaks."""
+def encode_out(report: GradeReport, view: View = USUAL) -> bytes:
+    """
+    `<subid>.out`: what the program printed for each `test` case, in order, byte for byte but for line breaks.
+
+    Empty where outputs are not shown. Those of `grade` cases are in it at no level.
+    """
+    if not view.test.shows(Level.DIFF):
+        return b""
     return encode_lines([result.run.stdout for result in report.case_results if result.case.kind is CaseKind.TEST])
 
 
-def encode_graded(key: SubmissionKey, report: GradeReport) -> bytes:
-    """`<subid>.results.json` of a graded submission (docs/results.schema.json)."""
-    tests = [_test_entry(number, result) for number, result in enumerate(report.case_results, start=1)]
+def encode_graded(
+    key: SubmissionKey, report: GradeReport, terms: Terms = USUAL_TERMS, changed: frozenset[str] = frozenset()
+) -> bytes:
+    """
+    `<subid>.results.json` of a graded submission (docs/results.schema.json), with what the terms let its student see.
+
+    `changed` are names of cases whose text is not the one that was graded: it is shown at no level.
+    """
+    view = terms.view
+    shown = [one for one in report.case_results if view.of(one.case.kind).shows(Level.VERDICT)]
+    points = shown_points(report, terms)
+    tests = [
+        # Numbered among those that are shown: a gap would tell how many are not.
+        _test_entry(number, result, view.of(result.case.kind), result.case.name in changed)
+        for number, result in enumerate(shown, start=1)
+    ]
     return _encode(
         _head(key, "graded")
-        | {
-            "score": report.score,
-            "max_score": report.max_score,
-            "execution_time": round(_visible_time_s(report), 3),
-            "tests": tests,
-        }
+        | {"score": points.score, "max_score": points.max_score}
+        | _lateness(terms)
+        | _feedback(terms)
+        | {"execution_time": round(_visible_time_s(report, view), 3), "tests": tests}
     )
 
 
-def _visible_time_s(report: GradeReport) -> float:
-    """Of the `test` cases alone: a program could sleep for as long as a hidden input says, and read it here."""
-    return sum(result.run.wall_time_s for result in report.case_results if result.case.kind is CaseKind.TEST)
+def _lateness(terms: Terms) -> dict[str, Any]:
+    if terms.late_s is None or terms.handed_in_at is None:
+        return {}
+    return {"handed_in_at": _instant(terms.handed_in_at), "late_s": round(terms.late_s, 3), "penalty": terms.penalty}
+
+
+def _feedback(terms: Terms) -> dict[str, Any]:
+    """Nothing for an assignment without a policy: its results look as they always did."""
+    if terms.view == USUAL and terms.note is None and terms.tries is None:
+        return {}
+    told: dict[str, Any] = {"test": terms.view.test.value, "grade": terms.view.grade.value}
+    if terms.tries is not None:
+        told |= {"tries_used": terms.tries_used, "tries": terms.tries}
+    if terms.note is not None:
+        told["note"] = terms.note
+    if terms.more_at is not None:
+        told["more_at"] = _instant(terms.more_at)
+    return {"feedback": told}
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _visible_time_s(report: GradeReport, view: View) -> float:
+    """Of cases that are all open: a program could sleep for as long as a hidden input says, and read it here."""
+    return sum(
+        result.run.wall_time_s for result in report.case_results if view.of(result.case.kind).shows(Level.EVERYTHING)
+    )
 
 
 def encode_rejected(key: SubmissionKey, reason: str) -> bytes:
@@ -71,17 +128,17 @@ def encode_rejected(key: SubmissionKey, reason: str) -> bytes:
     )
 
 
-def showable(text: bytes, most: int = SHOWN_TEXT_CHARS) -> str:
+def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> str:
     """
-    Bytes from a program as text for people and JSON.
+    Bytes from a program as text for people and JSON; `lost_bytes` followed them and were not kept.
 
     Invalid UTF-8 and control characters are written as \\xNN (a terminal would
     obey an escape code, Postgres and some JSON readers refuse NUL); long text is cut, and says so.
     """
     shown = text[: 4 * most + 4].decode("utf-8", errors="backslashreplace")
     shown = _UNSHOWABLE.sub(lambda match: f"\\x{ord(match[0]):02x}", shown)
-    if len(shown) > most or len(text) > 4 * most + 4:
-        return f"{shown[:most]}… ({len(text)} bytes in all)"
+    if len(shown) > most or len(text) > 4 * most + 4 or lost_bytes:
+        return f"{shown[:most]}… ({len(text) + lost_bytes} bytes in all)"
     return shown
 
 
@@ -93,7 +150,8 @@ def explain(result: CaseResult) -> str:
             return "as expected"
         case Verdict.WRONG_ANSWER:
             expected = showable(one_line(result.case.expected.encode()), SHOWN_DIFF_CHARS)
-            text = f"expected {expected}, got {showable(one_line(run.stdout), SHOWN_DIFF_CHARS) or 'nothing'}"
+            got = showable(one_line(run.stdout), SHOWN_DIFF_CHARS, run.lost_bytes)
+            text = f"expected {expected}, got {got or 'nothing'}"
             return text if result.hint is None else f"{text}; {sentence(result.hint)}"
         case Verdict.RUNTIME_ERROR if run.signal is not None:
             return f"ended by signal {run.signal}" + _stderr_note(run)
@@ -131,31 +189,35 @@ def _head(key: SubmissionKey, state: str) -> dict[str, Any]:
     }
 
 
-def _test_entry(number: int, result: CaseResult) -> dict[str, Any]:
+def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool = False) -> dict[str, Any]:
     case, run = result.case, result.run
-    entry = {
+    entry: dict[str, Any] = {
         "number": str(number),
         "name": case.name,
         "visibility": "visible",
         "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
-        "score": result.points,
-        "max_score": case.points,
-        "verdict": result.verdict.long_name,
     }
-    if case.kind is CaseKind.GRADE:
-        return entry
-    return entry | {
-        "input": showable(case.input.encode()),
-        "expected": showable(case.expected.encode()),
-        "actual": showable(run.stdout.removesuffix(b"\n")),
-        "output": explain(result),
-        "hint": result.hint,
-        "cpu_time_s": round(run.cpu_time_s, 3),
-        "wall_time_s": round(run.wall_time_s, 3),
-        "memory_bytes": run.memory_bytes,
-        "exit_code": run.exit_code,
-        "signal": run.signal,
-    }
+    if level.shows(Level.POINTS):
+        entry |= {"score": result.points, "max_score": case.points}
+    entry["verdict"] = result.verdict.long_name
+    if level.shows(Level.EVERYTHING):
+        entry["input"] = _NOT_KEPT if is_changed else showable(case.input.encode())
+    if level.shows(Level.DIFF):
+        entry |= {
+            "expected": _NOT_KEPT if is_changed else showable(case.expected.encode()),
+            "actual": showable(run.stdout.removesuffix(b"\n"), lost_bytes=run.lost_bytes),
+            "output": _NOT_KEPT if is_changed else explain(result),
+            "hint": None if is_changed else result.hint,
+        }
+    if level.shows(Level.EVERYTHING):
+        entry |= {
+            "cpu_time_s": round(run.cpu_time_s, 3),
+            "wall_time_s": round(run.wall_time_s, 3),
+            "memory_bytes": run.memory_bytes,
+            "exit_code": run.exit_code,
+            "signal": run.signal,
+        }
+    return entry
 
 
 def _encode(document: dict[str, Any]) -> bytes:

@@ -82,11 +82,20 @@ def print_results(document: Mapping[str, Any]) -> None:
         _console().print(Text(f"rejected: {document['reason']}"))
         return
     rows = [
-        (test["name"], test["verdict"], points(test["score"]), test.get("output", "").strip().rpartition("\n")[2])
+        (
+            test["name"],
+            test["verdict"],
+            points(test["score"]) if "score" in test else "",
+            test.get("output", "").strip().rpartition("\n")[2],
+        )
         for test in document["tests"]
     ]
     title = f"{document['subid']}: {points(document['score'])}/{points(document['max_score'])} points"
+    if document.get("penalty"):
+        title += f", {points(document['penalty'] * 100)}% lost for being late"
     print_table(title, ["case", "verdict", "points.", ""], rows)
+    if note := document.get("feedback", {}).get("note"):
+        _console().print(Text(note))
 
 
 def print_demo(rows: Iterable[DemoRow]) -> None:

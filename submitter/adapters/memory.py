@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from typing import ClassVar
 
@@ -164,10 +165,15 @@ class MemorySubmissionQueue(FailsOnRequest):
 
 
 class MemoryResultStore(FailsOnRequest):
-    """ports.ResultStore; tests look at `objects` and `content_types`, by key. Every write is a new version."""
+    """
+    ports.ResultStore; tests look at `objects` and `content_types`, by key. Every write is a new version.
 
-    def __init__(self) -> None:
+    `now` is the bucket's clock.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
+        self._now = now
         self.objects: dict[str, StoredObject] = {}
         self.content_types: dict[str, str] = {}
         self._versions = count(1)
@@ -207,7 +213,7 @@ class MemoryResultStore(FailsOnRequest):
         return None if stored is None else stored.version
 
     def _write(self, key: str, data: bytes, content_type: str) -> None:
-        self.objects[key] = StoredObject(data, f"version-{next(self._versions)}")
+        self.objects[key] = StoredObject(data, f"version-{next(self._versions)}", self._now())
         self.content_types[key] = content_type
 
 

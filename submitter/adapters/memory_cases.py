@@ -20,6 +20,7 @@ from submitter.errors import (
 from submitter.model import (
     MAX_CASES_BYTES,
     MOST_FAILURES,
+    Account,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -29,8 +30,10 @@ from submitter.model import (
     SubmissionKey,
     SubmissionState,
     SubmissionSummary,
+    TestCase,
 )
-from submitter.ports import Turn
+from submitter.policy import Policy, Terms, Tried
+from submitter.ports import Reshowing, Turn
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Attempt:
     outcome: Outcome | None = None
     is_published: bool = False
     failure: str | None = None
+    graded_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class _MemoryTurn:
     store: FailsOnRequest
     results_version: str | None
     unknown_tokens: int
+    tried: Tried
     noted: list[tuple[Outcome, bool, str | None]] = field(default_factory=list)
 
     def record(self, outcome: Outcome, *, published: bool, results_version: str | None = None) -> None:
@@ -57,6 +62,17 @@ class _MemoryTurn:
         if self.noted:
             raise RuntimeError("an attempt has one outcome, and it was recorded already")
         self.noted.append((outcome, published, results_version))
+
+
+@dataclass(slots=True)
+class _MemoryReshowing:
+    account: Account
+    results_version: str | None
+    tried: Tried
+    noted: list[tuple[Outcome, str]] = field(default_factory=list)
+
+    def record(self, outcome: Outcome, results_version: str) -> None:
+        self.noted.append((outcome, results_version))
 
 
 class MemoryCaseStore(FailsOnRequest):
@@ -116,7 +132,33 @@ class MemoryCaseStore(FailsOnRequest):
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
         with self._lock:
-            self._assignments[assignment.ref] = (replace(assignment, cases=tuple(cases)), self._now())
+            known, _ = self._assignments.get(assignment.ref, (None, None))
+            published_at = known.policy.published_at if known else None  # which only `publish_feedback` changes
+            policy = replace(assignment.policy, published_at=published_at)
+            self._assignments[assignment.ref] = (
+                replace(assignment, cases=tuple(cases), policy=policy),
+                self._now(),
+            )
+
+    def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
+        self._fail_if_told("save_policy")
+        with self._lock:
+            if ref not in self._assignments:
+                return False
+            known, _ = self._assignments[ref]
+            policy = replace(policy, published_at=known.policy.published_at)
+            self._assignments[ref] = (replace(known, policy=policy), self._now())
+            return True
+
+    def publish_feedback(self, ref: AssignmentRef) -> bool:
+        self._fail_if_told("publish_feedback")
+        with self._lock:
+            if ref not in self._assignments:
+                return False
+            known, updated_at = self._assignments[ref]
+            policy = replace(known.policy, published_at=known.policy.published_at or self._now())
+            self._assignments[ref] = (replace(known, policy=policy), updated_at)
+            return True
 
     def list_assignments(self) -> Sequence[AssignmentSummary]:
         self._fail_if_told("list_assignments")
@@ -196,14 +238,46 @@ class MemoryCaseStore(FailsOnRequest):
             key = attempt.start.key
             with self._lock:
                 unknown_tokens = sum(token not in self._emails for token in attempt.start.tokens)
-            turn = _MemoryTurn(self, self._results_versions.get((key.ref, key.subid)), unknown_tokens)
+                tried = self._tried(attempt)
+            turn = _MemoryTurn(self, self._results_versions.get((key.ref, key.subid)), unknown_tokens, tried)
             yield turn
             for outcome, published, version in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
+                attempt.graded_at = self._now()
                 if published:
                     self._states[key.ref, key.subid] = SubmissionState(outcome.state)
                     self._results_versions[key.ref, key.subid] = version or ""
                     self._show(attempt, outcome)
+
+    @contextmanager
+    def reshow_turn(self, ref: AssignmentRef, subid: str) -> Iterator[Reshowing | None]:
+        self._fail_if_told("reshow_turn")
+        key = SubmissionKey(ref, subid)
+        with self._turn_of(key):
+            with self._lock:
+                attempt = self._shown.get((ref, subid))
+                outcome = attempt.outcome if attempt is not None else None
+                turn = None
+                if attempt is not None and outcome is not None and outcome.report is not None:
+                    assignment, _ = self._assignments.get(ref, (None, None))
+                    account = _account(outcome, assignment)
+                    turn = _MemoryReshowing(account, self._results_versions.get((ref, subid)), self._tried(attempt))
+            yield turn
+            for shown, version in turn.noted if turn is not None else ():
+                assert attempt is not None
+                assert outcome is not None
+                attempt.outcome = replace(outcome, terms=shown.terms)
+                self._results_versions[ref, subid] = version
+
+    def _tried(self, attempt: Attempt) -> Tried:
+        """To be called with the lock held."""
+        first_at: dict[str | None, datetime] = {}
+        for one in self.history:
+            same = (one.start.key.ref, one.start.key.subid) == (attempt.start.key.ref, attempt.start.key.subid)
+            if same and one.is_published and one.graded_at and one.outcome and one.outcome.report is not None:
+                first_at[one.start.upload] = min(one.graded_at, first_at.get(one.start.upload, one.graded_at))
+        own = first_at.pop(attempt.start.upload, None)
+        return Tried(now=self._now(), first_at=own, others_at=tuple(first_at.values()))
 
     @contextmanager
     def _turn_of(self, key: SubmissionKey) -> Iterator[None]:
@@ -248,8 +322,28 @@ class MemoryCaseStore(FailsOnRequest):
 
 def _told(outcome: Outcome) -> tuple[object, ...]:
     """What a notice says of it."""
-    report = outcome.report
-    return (outcome.reason, report.score, report.max_score) if report else (outcome.reason,)
+    return (outcome.reason, outcome.shown.score, outcome.shown.max_score)
+
+
+def _account(outcome: Outcome, assignment: Assignment | None) -> Account:
+    """What Postgres keeps of it: the cases as they are now."""
+    assert outcome.report is not None
+    cases = {(case.kind, case.ordinal): case for case in (assignment.cases if assignment else ())}
+    results, changed = [], set()
+    for one in outcome.report.case_results:
+        case = cases.get((one.case.kind, one.case.ordinal))
+        if case is None or (case.input, case.expected) != (one.case.input, one.case.expected):
+            changed.add(one.case.name)
+            one = replace(one, case=TestCase(one.case.kind, one.case.ordinal, "", "", one.case.points))
+        results.append(one)
+    terms = outcome.terms
+    return Account(
+        report=replace(outcome.report, case_results=tuple(results)),
+        policy=assignment.policy if assignment else Policy(),
+        terms=Terms(handed_in_at=terms.handed_in_at, late_s=terms.late_s, penalty=terms.penalty),
+        view=terms.view,
+        changed=frozenset(changed),
+    )
 
 
 def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:

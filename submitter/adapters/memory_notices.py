@@ -45,7 +45,7 @@ class MemoryNoticeStore:
 
     def note(self, attempt_id: int, key: SubmissionKey, outcome: Outcome, tokens: Sequence[str]) -> None:
         """A result was published, of which the holders of these tokens are to be told."""
-        report, now, now_s = outcome.report, self._now(), self._clock()
+        shown, now, now_s = outcome.shown, self._now(), self._clock()
         with self._lock:
             for token in tokens:
                 notice = Notice(
@@ -56,8 +56,9 @@ class MemoryNoticeStore:
                     ref=key.ref,
                     subid=key.subid,
                     state=outcome.state,
-                    score=report.score if report else 0.0,
-                    max_score=report.max_score if report else 0.0,
+                    score=shown.score,
+                    max_score=shown.max_score,
+                    whole=shown.whole,
                     reason=outcome.reason,
                     graded_at=now,
                 )

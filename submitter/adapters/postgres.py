@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from submitter.adapters import postgres_attempts
+from submitter.adapters import postgres_attempts, postgres_policy
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -38,6 +38,7 @@ from submitter.model import (
     SubmissionSummary,
     TestCase,
 )
+from submitter.policy import Policy
 
 
 class PostgresCaseStore:
@@ -76,8 +77,10 @@ class PostgresCaseStore:
         # One statement, hence one snapshot: never settings of one moment and cases of another.
         with self._transaction() as connection, connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(
-                """
-                SELECT a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
+                "SELECT "
+                + postgres_policy.COLUMNS
+                + """,
+                       a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
                        c.kind, c.ordinal, c.input, c.expected, c.points, size.bytes AS cases_bytes
                 FROM submitter.assignments AS a
@@ -112,6 +115,7 @@ class PostgresCaseStore:
                 source_bytes=settings["source_bytes"],
             ),
             notices=settings["notices"],
+            policy=postgres_policy.policy_from(settings),
         )
 
     def save_assignment(self, assignment: Assignment) -> None:
@@ -159,6 +163,7 @@ class PostgresCaseStore:
                     ),
                 ).fetchone()
                 assignment_id = only_value(found)
+                postgres_policy.save_policy(connection, ref, assignment.policy)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
                 cursor.executemany(
                     "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points) "
@@ -170,6 +175,14 @@ class PostgresCaseStore:
                 )
         except Refused as exc:
             raise AssignmentRefused(f"{ref} cannot be stored: {exc}") from exc
+
+    def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
+        with self._transaction() as connection:
+            return postgres_policy.save_policy(connection, ref, policy)
+
+    def publish_feedback(self, ref: AssignmentRef) -> bool:
+        with self._transaction() as connection:
+            return postgres_policy.publish_feedback(connection, ref)
 
     def list_assignments(self) -> Sequence[AssignmentSummary]:
         with self._transaction() as connection:
@@ -236,6 +249,11 @@ class PostgresCaseStore:
     @contextmanager
     def publish_turn(self, attempt_id: int) -> Iterator[postgres_attempts.PostgresTurn]:
         with self._transaction() as connection, postgres_attempts.take_turn(connection, attempt_id) as turn:
+            yield turn
+
+    @contextmanager
+    def reshow_turn(self, ref: AssignmentRef, subid: str) -> Iterator[postgres_policy.PostgresReshowing | None]:
+        with self._transaction() as connection, postgres_policy.reshow_turn(connection, ref, subid) as turn:
             yield turn
 
 

@@ -14,8 +14,10 @@ from psycopg.types.json import Jsonb
 
 from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
+from submitter.adapters.postgres_policy import TRIED, case_digest, tried_from
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
 from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
+from submitter.policy import Tried
 
 KEPT_OUTPUT_BYTES = 64 * 1024  # of each case's stdout and stderr; the CHECKs of submitter.case_results say the same
 
@@ -57,8 +59,8 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
         )
     attempt = connection.execute(
         "INSERT INTO submitter.attempts "
-        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second') RETURNING id",
+        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at, handed_in_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second', %s) RETURNING id",
         (
             submission_id,
             number,
@@ -67,6 +69,7 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
             start.receive_count,
             start.message_id,
             start.lease_s,
+            start.handed_in_at,
         ),
     ).fetchone()
     return int(only_value(attempt))
@@ -108,7 +111,10 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
                    (SELECT a.notices FROM submitter.assignments AS a
                     WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment)),
                    (SELECT count(*) FROM unnest(s.tokens) AS handed_in
-                    WHERE NOT EXISTS (SELECT FROM submitter.registrations AS r WHERE r.token = handed_in))
+                    WHERE NOT EXISTS (SELECT FROM submitter.registrations AS r WHERE r.token = handed_in)),
+            """
+            + TRIED
+            + """
             FROM submitter.attempts AS t
             JOIN submitter.submissions AS s ON s.id = t.submission_id
             WHERE t.id = %s
@@ -117,7 +123,7 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         ).fetchone()
     if held.rowcount == 0 or found is None:
         raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
-    lease_expires_at, submission_id, results_version, wants_notices, unknown_tokens = found
+    lease_expires_at, submission_id, results_version, wants_notices, unknown_tokens, *tried = found
     if lease_expires_at is None:
         raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
     yield PostgresTurn(
@@ -127,6 +133,7 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         results_version=results_version,
         unknown_tokens=unknown_tokens,
         wants_notices=bool(wants_notices),
+        tried=tried_from(tuple(tried)),
     )
     if connection.info.transaction_status is TransactionStatus.INERROR:
         # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
@@ -145,7 +152,9 @@ class PostgresTurn:
         results_version: str | None,
         unknown_tokens: int,
         wants_notices: bool,
+        tried: Tried,
     ) -> None:
+        self.tried = tried
         self.results_version = results_version
         self.unknown_tokens = unknown_tokens
         self._wants_notices = wants_notices
@@ -165,21 +174,30 @@ class PostgresTurn:
         if self._is_recorded:
             raise RuntimeError("a turn records one outcome")
         self._is_recorded = True
-        report = outcome.report
+        report, terms, shown = outcome.report, outcome.terms, outcome.shown
         # In a pipeline: all of it is sent at once, and answered at its end.
         with our_errors(), self._connection.pipeline():
             self._connection.execute(
                 "INSERT INTO submitter.results "
-                "(attempt_id, state, reason, score, max_score, execution_time_s, published) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
+                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
                     None if outcome.reason is None else storable(outcome.reason),
-                    numeric(report.score if report else 0.0),
+                    numeric(outcome.score),
                     numeric(report.max_score if report else 0.0),
                     report.execution_time_s if report else 0.0,
                     published,
+                    terms.late_s,
+                    numeric(terms.penalty),
+                    numeric(report.score if report else 0.0),
+                    terms.view.test.value if report else None,
+                    terms.view.grade.value if report else None,
+                    numeric(shown.score),
+                    numeric(shown.max_score),
+                    shown.whole,
                 ),
             )
             with self._connection.cursor() as cursor:
@@ -187,8 +205,9 @@ class PostgresTurn:
                     """
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
-                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
+                        case_digest, hint)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     """,
                     [
                         (
@@ -209,6 +228,8 @@ class PostgresTurn:
                             len(result.run.stderr),
                             result.run.starved_s,
                             _earlier_run(result.run.earlier),
+                            case_digest(result.case),
+                            result.hint,
                         )
                         for result in (report.case_results if report else ())
                     ],

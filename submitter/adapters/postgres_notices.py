@@ -49,7 +49,8 @@ def _note(connection: Connection, attempt_id: int, submission_id: int) -> None:
         WHERE s.id = %s AND NOT EXISTS (
             SELECT FROM submitter.attempts AS shown JOIN submitter.results AS told ON told.attempt_id = shown.id
             WHERE shown.id = s.published_attempt AND shown.upload IS NOT DISTINCT FROM a.upload
-              AND (told.state, told.score, told.max_score) = (r.state, r.score, r.max_score)
+              AND (told.state, coalesce(told.shown_score, told.score), coalesce(told.shown_max_score, told.max_score))
+                = (r.state, coalesce(r.shown_score, r.score), coalesce(r.shown_max_score, r.max_score))
               AND told.reason IS NOT DISTINCT FROM r.reason)
         ORDER BY lower(reg.email), reg.token
         """,
@@ -88,7 +89,9 @@ class PostgresNoticeStore:
                     ORDER BY next_try_at, attempt_id, token
                     LIMIT 1 FOR UPDATE SKIP LOCKED)
                 RETURNING n.attempt_id, n.token, n.tries, s.admin, s.event, s.assignment, s.subid,
-                          r.state, r.score::float, r.max_score::float, r.reason, r.graded_at,
+                          r.state, coalesce(r.shown_score, r.score)::float AS score,
+                          coalesce(r.shown_max_score, r.max_score)::float AS max_score, r.shown_whole AS whole,
+                          r.reason, r.graded_at,
                           (SELECT email FROM submitter.registrations AS reg WHERE reg.token = n.token) AS email
                 """,
                 (lease_s,),

@@ -56,7 +56,8 @@ class S3ResultStore:
                 data = _read(body, max_bytes + 1)  # a server's word for the length is not a bound
             if len(data) > max_bytes:
                 raise _too_large(key, max_bytes)
-            return StoredObject(data, _version(answer["ETag"], answer.get("VersionId"), answer["LastModified"]))
+            version = _version(answer["ETag"], answer.get("VersionId"), answer["LastModified"])
+            return StoredObject(data, version, answer["LastModified"])
 
     def version(self, key: str) -> str | None:
         with self._errors_of(f"cannot look at {key}"):

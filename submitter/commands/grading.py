@@ -62,7 +62,8 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
         outcome = processor.process(submission, lease, dry_run=dry_run)
     if as_json:
         report, reason = outcome.report, outcome.reason
-        document = encode_graded(submission, report) if report else encode_rejected(submission, reason or "")
+        terms = outcome.terms
+        document = encode_graded(submission, report, terms) if report else encode_rejected(submission, reason or "")
         print_json(json.loads(document))
     elif outcome.report is None:
         click.echo(f"rejected: {outcome.reason}")
@@ -70,7 +71,9 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
         from submitter import tables
 
         report = outcome.report
-        title = f"{submission.subid} {'would get' if dry_run else 'got'} {tables.score(report)} points"
+        points = f"{tables.points(outcome.score)}/{tables.points(report.max_score)} points"
+        lost = f", {tables.points(outcome.terms.penalty * 100)}% lost for being late" if outcome.terms.penalty else ""
+        title = f"{submission.subid} {'would get' if dry_run else 'got'} {points}{lost}"
         rows = [
             (
                 result.case.name,

@@ -192,3 +192,41 @@ def test_the_stack_s_environment_can_be_sourced_by_a_shell(tmp_path: Path) -> No
         code = stack.wait(30)
     assert code == 0
     assert not file.exists()
+
+
+def test_feedback_that_is_held_back_is_published(world: World, daemon: RealDaemon, tmp_path: Path) -> None:
+    folder, name = tmp_path / "cases", f"m.soltys/aws_labs/held_back_{secrets.token_hex(4)}"
+    folder.mkdir()
+    for file, text in {"test.in": "2\n", "test.out": "4\n", "grade.in": "3\n", "grade.out": "9\n"}.items():
+        (folder / file).write_text(text)
+    program = tmp_path / "square.py"
+    program.write_text(SQUARE)
+    submitter(world, "cases", "import", str(folder), "--assignment", name)
+    held_back = "test: everything; grade: nothing, everything once published"
+    changes = ["--due", "2020-01-01T00:00Z", "--late", "10% per day, floor 50%", "--tries", "1 per day"]
+    [told] = documents(submitter(world, "assignment", "set", name, *changes, "--feedback", held_back, "--json"))
+    assert (told["due"], told["feedback"]) == ("2020-01-01T00:00:00+00:00", held_back)
+    assert documents(submitter(world, "assignment", "show", name, "--json")) == [told]
+    assert "10% per day, floor 50%" in submitter(world, "assignment", "show", name).stdout
+    [told] = documents(submitter(world, "assignment", "set", name, "--tries", "none", "--json"))
+    assert (told["tries"], told["late"]) == (None, "10% per day, floor 50%")
+
+    token = secrets.token_hex(16)
+    submit = ["submit", str(program), "--assignment", name, "--token", token]
+    printed = submitter(world, *submit, "--wait", "60").stdout
+    assert "0.5/1 points, 50% lost for being late" in printed
+    assert "when your instructor publishes it" in printed
+    assert "grade 1" not in printed
+
+    [shown] = documents(submitter(world, "publish", "--assignment", name, "--json"))
+    assert (shown["shown"], shown["problem"]) == ({"test": "everything", "grade": "everything"}, None)
+    assert f"{name}: 1 of 1 results shown anew" in submitter(world, "publish", "--assignment", name, "--refresh").stdout
+    key = f"/{name}/{shown['subid']}/{shown['subid']}.json"
+    [again] = documents(submitter(world, "process", key, "--json"))
+    assert (again["tests"][1]["actual"], again["score"], again["max_score"]) == ("9", 1.0, 2.0)
+    assert "note" not in again["feedback"]
+
+    refused = submitter(world, "publish", "--assignment", "m.soltys/aws_labs/none_such", code=1)
+    assert "cases list" in refused.stderr
+    refused = submitter(world, "assignment", "set", "m.soltys/aws_labs/none_such", "--tries", "none", code=1)
+    assert "cases list" in refused.stderr

@@ -1,5 +1,9 @@
 """What an admin types in psql: the functions and views of the schema, the seeds."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import psycopg
 import pytest
 from psycopg.rows import DictRow
@@ -13,6 +17,7 @@ from submitter.model import (
     Limits,
     TestCase,
 )
+from submitter.policy import Feedback, Late, Level, Policy, Terms, Tries, View
 from submitter.resources import resource
 from tests.comparisons import NOT_WRITTEN_SO, WRITTEN
 from tests.contract.case_stores import ADA, GRADED, KEY, REF, SQUARES, gradebook, make_start, publish
@@ -200,3 +205,86 @@ def test_every_table_view_and_function_explains_itself(sql: psycopg.Connection[D
         """
     ).fetchall()
     assert silent == []
+
+
+# -- deadlines, tries, feedback -----------------------------------------------------------------------------------
+
+
+def test_a_policy_that_was_set_in_sql_is_the_one_that_text_says(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    due = "2026-08-01 14:00+02"
+    answers = [
+        _call(
+            sql,
+            f"set_deadline({NAMES}, '{due}', percent => 10, every => '2 h', floor_percent => 50, "
+            "grace => '5 min', cutoff => '3 days')",
+        ),
+        _call(sql, f"set_tries({NAMES}, 3, every => '1 week', then_test => 'verdict', then_grade => 'verdict')"),
+        _call(sql, f"set_feedback({NAMES}, 'grade', 'nothing', after_due => 'points', once_published => 'diff')"),
+        _call(sql, f"set_feedback({NAMES}, 'test', 'points')"),
+    ]
+    assert "10% of the points are lost every 02:00:00" in str(answers[0])
+    assert answers[1:] == [
+        "3 uploads every 7 days get the usual feedback",
+        "students are shown nothing of grade cases, points after the due date, diff once published",
+        "students are shown points of test cases",
+    ]
+    assignment = postgres_store.load_assignment(REF)
+    assert assignment is not None
+    assert assignment.policy == Policy(
+        due_at=datetime(2026, 8, 1, 12, 0, tzinfo=UTC),
+        late=Late.parse("10% per 2 h, floor 50%, grace 5 min, cutoff 3 days"),
+        tries=Tries.parse("3 per week, then test verdict, grade verdict"),
+        feedback=Feedback.parse("test: points; grade: nothing, points after due, diff once published"),
+    )
+
+    assert _call(sql, f"set_deadline({NAMES})") == "nothing is late any more"
+    assert _call(sql, f"set_tries({NAMES})") == "every upload gets the usual feedback"
+    _call(sql, f"set_feedback({NAMES}, 'test', 'everything')")
+    _call(sql, f"set_feedback({NAMES}, 'grade', 'points')")
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("set_deadline({}, 'infinity')", "due_at_is_a_time"),
+        ("set_deadline({}, now(), 0)", "late_percent_is_more_than_0"),
+        ("set_deadline({}, now(), 101)", "late_percent_is_more_than_0"),
+        ("set_deadline({}, now(), 'NaN')", "late_percent_is_more_than_0"),
+        ("set_deadline({}, now(), 1, '0 s')", "late_period_is_1_second_to_366_days"),
+        ("set_deadline({}, now(), 1, floor_percent => 101)", "late_floor_percent_is_from_0_to_100"),
+        ("set_deadline({}, now(), 1, grace => '-1 s')", "late_grace_is_0_to_366_days"),
+        ("set_deadline({}, now(), 1, grace => '2 h', cutoff => '1 h')", "late_cutoff_is_not_before_the_end_of_grace"),
+        ("set_tries({}, 0)", "tries_are_1_to_1000"),
+        ("set_tries({}, 1, '2 years')", "tries_period_is_1_second_to_366_days"),
+        ("set_tries({}, 1, then_test => 'all')", "level_is_nothing_verdict_points_diff_or_everything"),
+        ("set_feedback({}, 'hidden', 'nothing')", "the kind of a case is test or grade"),
+        ("set_feedback({}, 'test', 'all')", "level_is_nothing_verdict_points_diff_or_everything"),
+        ("set_feedback({}, 'test', NULL)", "feedback_test"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow], call: str, why: str
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    assert why in _refusal(sql, call.format(NAMES))
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+
+
+def test_the_gradebook_has_the_points_after_the_penalty_and_the_deadline_list_says_why(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    handed_in_at = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+    terms = Terms(handed_in_at=handed_in_at, late_s=60.0, penalty=0.1, view=View(Level.NOTHING, Level.NOTHING))
+    start = replace(make_start(), handed_in_at=handed_in_at)
+    publish(postgres_store, postgres_store.begin_attempt(start), replace(GRADED, terms=terms))
+    line = gradebook(sql)
+    assert (line["score"], line["max_score"]) == (Decimal("0.9"), 2)
+    (late,) = sql.execute("SELECT * FROM submitter.deadline_list").fetchall()
+    assert (late["handed_in_at"], late["late_s"], late["penalty"]) == (handed_in_at, 60.0, Decimal("0.1"))
+    assert (late["score_before_penalty"], late["score"]) == (1, Decimal("0.9"))
+    assert (late["shown_test"], late["shown_grade"], late["shown_score"]) == ("nothing", "nothing", 0)
+    assert late["is_shown"]

@@ -8,6 +8,7 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,15 +27,22 @@ from submitter.model import (
     Assignment,
     AssignmentRef,
     CaseKind,
+    CaseResult,
     Comparison,
+    Ending,
+    GradeReport,
     InputMode,
     Limits,
     Outcome,
+    RunResult,
     SubmissionKey,
     SubmissionState,
     TestCase,
+    Verdict,
 )
+from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tries, View
 from submitter.ports import CaseStore
+from submitter.verdict import summarize
 from tests.contract.case_stores import (
     ADA,
     CASES,
@@ -450,3 +458,175 @@ def test_cases_that_are_too_large_are_refused_and_nothing_changes(
     with pytest.raises(AssignmentRefused, match="1,001 bytes"):
         case_store.save_assignment(replace(enough, cases=(*enough.cases, TestCase(CaseKind.TEST, 2, "1", ""))))
     assert case_store.load_assignment(REF) == enough
+
+
+# -- deadlines, tries, feedback -----------------------------------------------------------------------------------
+
+POLICY = Policy(
+    due_at=datetime(2026, 8, 1, 12, 0, 0, 500, tzinfo=UTC),
+    late=Late.parse("0.1% per 90 min, floor 33.3%, grace 5 min, cutoff 3 days"),
+    tries=Tries.parse("3 per 12 h, then test verdict, grade nothing"),
+    feedback=Feedback.parse("test: diff, everything once published; grade: nothing, verdict after due"),
+)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        POLICY,
+        Policy(),
+        Policy(late=Late(percent=1 / 3)),
+        Policy(feedback=Feedback(grade=Stages(Level.NOTHING, Level.POINTS, Level.DIFF))),
+    ],
+)
+def test_a_policy_comes_back_as_it_was_saved(case_store: CaseStore, policy: Policy) -> None:
+    saved = replace(SQUARES, policy=policy)
+    case_store.save_assignment(saved)
+    assert case_store.load_assignment(REF) == saved
+    assert case_store.save_policy(REF, Policy())
+    assert case_store.load_assignment(REF) == SQUARES
+    assert case_store.save_policy(REF, policy)
+    assert case_store.load_assignment(REF) == saved
+
+
+def test_an_unknown_assignment_has_no_policy_to_change_or_publish(case_store: CaseStore) -> None:
+    assert not case_store.save_policy(REF, POLICY)
+    assert not case_store.publish_feedback(REF)
+    assert case_store.load_assignment(REF) is None
+
+
+def test_feedback_is_published_once_and_saving_does_not_undo_it(case_store: CaseStore) -> None:
+    case_store.save_assignment(SQUARES)
+    assert case_store.publish_feedback(REF)
+    published = case_store.load_assignment(REF)
+    assert published is not None
+    assert published.policy.published_at is not None
+    assert abs(published.policy.published_at - datetime.now(UTC)) < timedelta(minutes=5)
+    assert case_store.publish_feedback(REF)
+    case_store.save_policy(REF, Policy())
+    case_store.save_assignment(SQUARES)
+    assert case_store.load_assignment(REF) == published
+
+
+def test_a_turn_knows_when_each_upload_was_first_published(case_store: CaseStore) -> None:
+    """What was rejected, not published or given up is no try, and nor is another submission's."""
+    publish(case_store, case_store.begin_attempt(make_start("v1")), GRADED)
+    publish(case_store, case_store.begin_attempt(make_start("v1")), GRADED)
+    publish(case_store, case_store.begin_attempt(make_start("v2")), REJECTED)
+    publish(case_store, case_store.begin_attempt(make_start("v3")), GRADED, published=False)
+    case_store.end_attempt(case_store.begin_attempt(make_start("v4")), "ended")
+    elsewhere = SubmissionKey(REF, "cd" * 16)
+    publish(case_store, case_store.begin_attempt(make_start("v5", key=elsewhere)), GRADED)
+    publish(case_store, case_store.begin_attempt(make_start("v6")), GRADED)
+    with case_store.publish_turn(case_store.begin_attempt(make_start("v2"))) as turn:
+        assert turn.tried.first_at is None  # graded now, and rejected before
+
+    with case_store.publish_turn(case_store.begin_attempt(make_start("v1"))) as turn:
+        tried = turn.tried
+    assert tried.first_at is not None
+    (other_at,) = tried.others_at  # v6
+    assert tried.first_at < other_at < tried.now
+    with case_store.publish_turn(case_store.begin_attempt(make_start("v7"))) as turn:
+        assert turn.tried.first_at is None
+        assert sorted(turn.tried.others_at) == [tried.first_at, other_at]
+
+
+# What is kept of a long output is its beginning; of everything else, all.
+_RUN = RunResult(
+    ending=Ending.EXITED,
+    exit_code=3,
+    stdout=b"\xff\0out",
+    stderr=b"err",
+    cpu_time_s=0.25,
+    wall_time_s=0.5,
+    memory_bytes=12345,
+)
+_HANDED_IN_AT = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+_TERMS = Terms(
+    handed_in_at=_HANDED_IN_AT, late_s=61.5, penalty=0.1, view=View(Level.VERDICT, Level.NOTHING), note="less is shown"
+)
+
+
+def make_shown(case_store: CaseStore, cases: tuple[TestCase, ...] = CASES) -> GradeReport:
+    """An assignment with a graded result that is published."""
+    report = summarize(CaseResult(case, _RUN, Verdict.RUNTIME_ERROR, case.points / 2) for case in cases)
+    case_store.save_assignment(replace(SQUARES, cases=cases, policy=POLICY))
+    attempt = case_store.begin_attempt(replace(make_start(), handed_in_at=_HANDED_IN_AT))
+    with case_store.publish_turn(attempt) as turn:
+        turn.record(Outcome(report=report, terms=_TERMS), published=True, results_version="first")
+    return report
+
+
+def test_a_published_result_can_be_read_back_to_be_shown_anew(case_store: CaseStore) -> None:
+    report = make_shown(case_store)
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is not None
+        account = turn.account
+        assert account.report.case_results == report.case_results
+        assert (account.report.score, account.report.max_score) == (report.score, report.max_score)
+        assert account.policy == POLICY
+        assert account.terms == Terms(handed_in_at=_HANDED_IN_AT, late_s=61.5, penalty=0.1)
+        assert account.view == _TERMS.view
+        assert account.changed == frozenset()
+        assert turn.results_version == "first"
+        assert turn.tried.first_at is not None
+        turn.record(Outcome(report=report, terms=replace(_TERMS, view=View())), "second")
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is not None
+        assert turn.account.view == View()
+        assert turn.results_version == "second"
+    with case_store.publish_turn(case_store.begin_attempt(make_start("v2"))) as next_turn:
+        assert next_turn.results_version == "second"
+
+
+def test_a_case_that_was_replaced_or_removed_is_named_and_its_text_is_not_given(case_store: CaseStore) -> None:
+    make_shown(case_store)
+    case_store.save_assignment(replace(SQUARES, cases=(CASES[0], replace(CASES[1], expected="5"))))
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is not None
+        assert turn.account.changed == {"test 2", "grade 1"}
+        assert [(one.case.input, one.case.expected) for one in turn.account.report.case_results] == [
+            ("2", "4"),
+            ("", ""),
+            ("", ""),
+        ]
+
+
+def test_only_a_graded_result_can_be_shown_anew(case_store: CaseStore) -> None:
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is None
+    case_store.begin_attempt(make_start("v1"))
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is None
+    publish(case_store, case_store.begin_attempt(make_start("v2")), REJECTED)
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is None
+
+
+def test_nothing_is_noted_of_a_showing_that_failed(case_store: CaseStore) -> None:
+    report = make_shown(case_store)
+    with pytest.raises(StoreUnavailable), case_store.reshow_turn(REF, KEY.subid) as turn:  # noqa: PT012
+        assert turn is not None
+        turn.record(Outcome(report=report), "second")
+        raise StoreUnavailable("away")
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is not None
+        assert turn.results_version == "first"
+
+
+def test_a_grading_and_a_showing_anew_wait_for_each_other(case_store: CaseStore) -> None:
+    make_shown(case_store)
+    begun, attempt = threading.Event(), case_store.begin_attempt(make_start("v2"))
+
+    def grade() -> None:
+        begun.set()
+        publish(case_store, attempt, REJECTED)
+
+    grading = threading.Thread(target=grade)
+    with case_store.reshow_turn(REF, KEY.subid):
+        grading.start()
+        assert begun.wait(AT_LAST_S)
+        grading.join(SOON_S)
+        assert grading.is_alive()
+    grading.join(AT_LAST_S)
+    assert not grading.is_alive()

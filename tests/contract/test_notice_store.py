@@ -18,14 +18,20 @@ from submitter.model import (
     AssignmentRef,
     AttemptStart,
     CaseKind,
+    CaseResult,
+    Ending,
     GradeReport,
     Notice,
     NoticeState,
     Outcome,
+    RunResult,
     SubmissionKey,
     TestCase,
+    Verdict,
 )
+from submitter.policy import Level, Terms, View
 from submitter.ports import CaseStore, NoticeStore
+from submitter.verdict import summarize
 from tests.conftest import new_database
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")
@@ -33,6 +39,7 @@ KEY = SubmissionKey(REF, "ab" * 16)
 ADA, GRACE, NOBODY = "a" * 32, "b" * 32, "c" * 32
 ASSIGNMENT = Assignment(ref=REF, cases=(TestCase(CaseKind.TEST, 1, "2", "4"),), notices=True)
 CLAIM_S = 60.0
+RUN = RunResult(ending=Ending.EXITED, exit_code=0)
 REJECTED = Outcome(reason="Your program is empty. Check the file and submit again.")
 
 
@@ -361,3 +368,18 @@ def test_notices_are_a_setting_of_the_assignment_in_sql(database_url: str) -> No
         assert notices() == [(True,)]
         connection.execute("SELECT submitter.add_assignment('a', 'e', 'p', cpu_time_s => 3)")
         assert notices() == [(True,)]
+
+
+def test_a_notice_tells_what_is_shown_and_nothing_of_a_change_that_is_not(case: Case) -> None:
+    """A mail about hidden points, or a mail because of them, would tell of hidden cases."""
+    passed = CaseResult(TestCase(CaseKind.TEST, 1, "2", "4", 2.0), RUN, Verdict.ACCEPTED, 2.0)
+    terms = Terms(view=View(Level.EVERYTHING, Level.NOTHING), penalty=0.5)
+    for hidden in (1.0, 7.0):
+        case_of = TestCase(CaseKind.GRADE, 1, "3", "9", hidden)
+        report = summarize([passed, CaseResult(case_of, RUN, Verdict.ACCEPTED, hidden)])
+        case.result(Outcome(report=report, terms=terms))
+    notice = case.claim()
+    assert (notice.score, notice.max_score, notice.whole) == (1.0, 2.0, False)
+    assert case.notices.claim(CLAIM_S) is None
+    case.result(graded(7), "v2")
+    assert case.claim().whole

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +75,16 @@ def test_object_is_read_as_it_was_written(store: ResultStore, data: bytes) -> No
     stored = store.get(KEY, max_bytes=max(len(data), 1))
     assert stored is not None
     assert stored.data == data
+
+
+def test_object_tells_when_it_was_written(store: ResultStore) -> None:
+    """By the bucket's clock, which here is ours."""
+    for data in (b"1", b"2"):
+        before = datetime.now(UTC) - timedelta(seconds=1)  # S3 counts whole seconds
+        store.put(KEY, data, TEXT)
+        stored = store.get(KEY, max_bytes=1)
+        assert stored is not None
+        assert before <= stored.modified_at <= datetime.now(UTC) + timedelta(seconds=1)
 
 
 def test_content_type_is_kept(case: Case) -> None:

@@ -10,8 +10,10 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison"}),
-    frozenset({"", "errors", "model", "crash", "comparing"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"comparison", "policy"}),
+    frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"model"}),
+    frozenset({"comparing"}),
     frozenset({"hints"}),
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
@@ -22,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "folders",
             "upload",
             "requeue",
+            "publishing",
             "migrations",
             "service",
             "spot",
@@ -33,7 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices"}),
+    frozenset({"adapters.postgres_notices", "adapters.postgres_policy"}),
     frozenset({"adapters.postgres_attempts"}),
     frozenset(
         {
@@ -59,7 +62,16 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
-    frozenset({"commands.grading", "commands.machine", "commands.courses", "commands.queues", "commands.notices"}),
+    frozenset(
+        {
+            "commands.grading",
+            "commands.machine",
+            "commands.courses",
+            "commands.queues",
+            "commands.notices",
+            "commands.policies",
+        }
+    ),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -70,9 +82,10 @@ PURE = {
     "comparison": {"dataclasses", "decimal", "enum", "re", "typing"},
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
-    "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
+    "policy": {"dataclasses", "datetime", "enum", "math", "re"},
+    "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
-    "results": {"json", "re", "typing"},
+    "results": {"datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
@@ -151,7 +164,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "comparison", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "comparison", "policy", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:
