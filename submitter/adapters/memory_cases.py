@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -134,6 +134,11 @@ class MemoryCaseStore(FailsOnRequest):
                 for (of, subid), found in sorted(self._states.items())
                 if ref in {None, of} and state in {None, found}
             ]
+
+    def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:
+        self._fail_if_told("addresses")
+        with self._lock:
+            return {token: self._emails[token] for token in tokens if token in self._emails}
 
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")

@@ -6,7 +6,7 @@ A turn keeps a connection, and so does each attempt that waits for one:
 `pool_size` is at least the number of submissions graded at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -218,6 +218,13 @@ class PostgresCaseStore:
             SubmissionSummary(AssignmentRef(admin, event, assignment), subid, SubmissionState(found))
             for admin, event, assignment, subid, found in rows
         ]
+
+    def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT token, email FROM submitter.registrations WHERE token = ANY(%s)", (list(tokens),)
+            ).fetchall()
+        return dict(rows)
 
     # -- attempts -------------------------------------------------------------------------------------------------
 

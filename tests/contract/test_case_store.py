@@ -216,6 +216,14 @@ def test_submissions_are_listed_by_name_with_the_state_that_their_student_sees(c
     assert listed(replace(REF, event="aws")) == []
 
 
+def test_addresses_are_those_of_registered_tokens(case_store: CaseStore, witness: Witness) -> None:
+    assert case_store.addresses([ADA, GRACE]) == {}
+    witness.register(ADA, "ada@example.edu")
+    witness.register(GRACE, "grace@example.edu")
+    assert case_store.addresses({ADA, "c" * 32}) == {ADA: "ada@example.edu"}
+    assert case_store.addresses([]) == {}
+
+
 def test_a_turn_knows_the_version_that_the_last_one_published(case_store: CaseStore) -> None:
     """Neither one that was not published, nor one that was undone, nor another submission's."""
     elsewhere = case_store.begin_attempt(make_start(key=replace(KEY, subid="cd" * 16)))

@@ -20,6 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "folders",
             "upload",
             "requeue",
+            "similarity",
             "migrations",
             "service",
             "spot",
@@ -48,6 +49,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.bubblewrap_executor",
             "processing",
             "checking",
+            "similar",
+            "similar_page",
             "embedded_aws",
             "embedded_postgres",
         }
@@ -57,7 +60,16 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
-    frozenset({"commands.grading", "commands.machine", "commands.courses", "commands.queues", "commands.notices"}),
+    frozenset(
+        {
+            "commands.grading",
+            "commands.machine",
+            "commands.courses",
+            "commands.queues",
+            "commands.notices",
+            "commands.similar",
+        }
+    ),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
