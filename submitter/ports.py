@@ -20,6 +20,7 @@ from submitter.model import (
     NoticeLine,
     NoticeState,
     Outcome,
+    PublishedCase,
     RunResult,
     StoredObject,
     SubmissionState,
@@ -214,6 +215,10 @@ class CaseStore(Protocol):
         self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
     ) -> Sequence[SubmissionSummary]:
         """Submissions for which an attempt was begun, by name: all, or of one assignment, or in one state."""
+        ...
+
+    def published_cases(self, ref: AssignmentRef) -> Sequence[Sequence[PublishedCase]]:
+        """For each submission with a graded result, by name: its cases in that result, `test` before `grade`."""
         ...
 
     def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:

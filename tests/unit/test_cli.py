@@ -114,6 +114,7 @@ COMMANDS = [
     ["cases", "import"],
     ["cases", "export"],
     ["cases", "list"],
+    ["cases", "stats"],
     ["notices", "list"],
     ["notices", "retry"],
 ]

@@ -21,6 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "upload",
             "requeue",
             "similarity",
+            "case_statistics",
             "migrations",
             "service",
             "spot",
@@ -82,6 +83,7 @@ PURE = {
     "results": {"json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
+    "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
 }
 

@@ -404,9 +404,10 @@ def test_shared_lines_are_marked_and_lead_to_the_like_of_them() -> None:
 def test_a_page_of_large_programs_stays_small() -> None:
     long = "x = [" + "1, " * 2_000 + "]\n" + "y = 1\n" * (MAX_LINES + 9)
     page = similar_page("long", rank([program("1", long), program("2", long)], 1), {})
-    assert len(page) < 2 * MAX_LINES * 120
     assert max(map(len, page.splitlines())) < MAX_LINE_CHARACTERS + 2_000
-    assert "lines more" in page
+    assert f'id="p1b{MAX_LINES}"' in page
+    assert f'id="p1b{MAX_LINES + 1}"' not in page
+    assert "and 10 lines more" in page
 
 
 def test_the_page_is_for_whoever_asked_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
