@@ -30,6 +30,8 @@ MAX_PROGRAM_BYTES = 1 << 20
 MAX_ALL_BYTES = 256 << 20  # of all programs, which are held in memory at once
 FINGERPRINT_CPU_S = 10.0  # for one program; one of 200 lines takes 0.03 s, one of 256 KiB of brackets some seconds
 
+PROGRAMS_WORTH_A_PROCESS = 16  # to start one takes as long as to read so many
+
 _T = TypeVar("_T")
 
 # What is taken from a directory; a file that is named itself may be in any language that Pygments knows.
@@ -150,9 +152,14 @@ def local_sources(paths: Iterable[Path]) -> Iterator[Source | NotCompared]:
     for path in dict.fromkeys(one for given in paths for one in _files(given)):
         data = read_file(path)
         if len(data) > MAX_PROGRAM_BYTES:
-            yield NotCompared(str(path), f"it has more than {MAX_PROGRAM_BYTES:,} bytes")
+            yield NotCompared(_printable(path), f"it has more than {MAX_PROGRAM_BYTES:,} bytes")
         else:
-            yield Source(str(path), path.name, data)
+            yield Source(_printable(path), path.name, data)
+
+
+def _printable(path: Path) -> str:
+    """A path for people's eyes: names in an archive of a student's may be written against a terminal, or no UTF-8."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(path))
 
 
 def read_file(path: Path) -> bytes:
@@ -201,7 +208,7 @@ def make_programs(
         raise AssignmentRefused(
             f"the programs have more than {MAX_ALL_BYTES >> 20} MiB together; compare them in parts, as files"
         )
-    processes = min(len(os.sched_getaffinity(0)), max(1, len(sources)))
+    processes = min(len(os.sched_getaffinity(0)), 1 + len(sources) // PROGRAMS_WORTH_A_PROCESS)
     # Not forked: a copy of a process with threads may hold locks that nobody gives back.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from submitter import app, similar
@@ -220,6 +221,17 @@ def test_a_directory_gives_the_programs_in_and_below_it(tmp_path: Path) -> None:
     assert sorted(one.name for one in told) == [str(tmp_path / name) for name in ("ada/lab/main.py", "b.c")]
 
 
+def test_names_of_files_cannot_speak_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor stop the command by being no UTF-8."""
+    names = [b"\x1b[2Jclear.py", b"\xff\xfe.py", "ü.py".encode()]
+    for name in names:
+        Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).write_text(HONEST[0])
+    assert exit_code(tmp_path, "--html", tmp_path / "page.html") == 0
+    printed = capsys.readouterr().out
+    assert "\x1b[2J" not in printed
+    assert all(name in printed for name in (r"\x1b[2Jclear.py", r"\udcff\udcfe.py", "ü.py"))
+
+
 def test_template_files_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     template, one, other = (tmp_path / name for name in ("template.py", "one.py", "other.py"))
     template.write_text(HONEST[4])
@@ -294,9 +306,9 @@ def test_a_program_that_its_lexer_takes_for_ever_over_is_given_up_and_the_others
 def test_large_and_odd_programs_are_read_within_bounds() -> None:
     """One token over and over, one line of brackets, no UTF-8: all are compared, each is like itself alone."""
     odd = {
-        "one token": b"x " * 65_536,
-        "one line": b"[" * 32_768,
-        "no UTF-8": bytes(range(256)) * 256 + b"\nprint(1)\n",
+        "one token": b"x " * 30_000,
+        "one line": b"[" * 10_000,
+        "no UTF-8": bytes(range(256)) * 60 + b"\nprint(1)\n",
         "UTF-16": HONEST[0].encode("utf-16"),
         "NUL": b"\0" * 10_000 + b"a = 1",
     }
@@ -381,6 +393,7 @@ def test_the_page_needs_nothing_and_forbids_itself_everything() -> None:
 SPELLED_OUT = re.compile(r'<span class="c">U\+([0-9A-F]{4,6})</span>')
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_all_of_a_text_can_be_seen(text: str) -> None:
     html = visible(text)
