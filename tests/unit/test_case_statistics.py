@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from submitter import app
@@ -135,6 +135,7 @@ def test_no_results_have_no_statistics() -> None:
     assert case_statistics([]) == Statistics(0, 0, ())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 50)), min_size=2, max_size=40))
 def test_discrimination_is_the_textbooks_point_biserial(pairs: list[tuple[bool, int]]) -> None:
     passed, rest = [one for one, _ in pairs], [float(points) for _, points in pairs]

@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from submitter.similarity import (
@@ -172,6 +172,7 @@ def test_a_program_that_is_nothing_but_the_template_has_no_fingerprints() -> Non
 
 # -- properties ---------------------------------------------------------------------------------------------------
 
+QUICKLY = settings(max_examples=40, deadline=None)  # on a machine that is busy, too
 STATEMENTS = [
     "{0} = {1} + 3",
     "{0} = [{1}({2}) for {2} in {3} if {2} > 0]",
@@ -195,6 +196,7 @@ def written(shape: Sequence[str], naming: Sequence[str], between: str = "\n") ->
     return between.join(statement.format(*naming) for statement in shape) + "\n"
 
 
+@QUICKLY
 @given(shapes, shapes, namings)
 def test_it_is_symmetric_and_between_0_and_1(one: list[str], other: list[str], naming: list[str]) -> None:
     a, b = prints(written(one, naming)), prints(written(other, naming))
@@ -203,22 +205,26 @@ def test_it_is_symmetric_and_between_0_and_1(one: list[str], other: list[str], n
     assert (similarity(a, b) > 0.0) == bool(a.lines.keys() & b.lines.keys())
 
 
+@QUICKLY
 @given(shapes, namings)
 def test_a_program_is_wholly_similar_to_itself(shape: list[str], naming: list[str]) -> None:
     """Exactly, however short it is."""
     assert alike(written(shape, naming), written(shape, naming)) == 1.0
 
 
+@QUICKLY
 @given(shapes, namings, namings)
 def test_renaming_changes_no_fingerprint(shape: list[str], naming: list[str], other: list[str]) -> None:
     assert prints(written(shape, naming)).lines == prints(written(shape, other)).lines
 
 
+@QUICKLY
 @given(shapes, namings, st.sampled_from(["\n\n", "  # a comment\n", "\r\n", "\n# 1\n", ";\n"]))
 def test_layout_changes_no_fingerprint(shape: list[str], naming: list[str], between: str) -> None:
     assert prints(written(shape, naming)).lines.keys() == prints(written(shape, naming, between)).lines.keys()
 
 
+@QUICKLY
 @given(shapes, shapes, namings)
 def test_every_long_run_that_two_programs_share_is_found(
     shape: list[str], others: list[str], naming: list[str]
@@ -230,6 +236,7 @@ def test_every_long_run_that_two_programs_share_is_found(
         assert alike(one, other) > 0.0
 
 
+@QUICKLY
 @given(st.binary(max_size=400), st.sampled_from(["a.py", "a.c", "a.java", "a.js", "a.php", "a.adb", "a.go", "a.sh"]))
 def test_any_bytes_are_a_program(data: bytes, file_name: str) -> None:
     lexer = lexer_for(file_name)
