@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, notices, policies, queues
+from submitter.commands import courses, grading, machine, notices, policies, queues, similar
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -71,5 +71,6 @@ for _command in (
     queues.requeue,
     policies.assignment,
     policies.publish,
+    similar.similar,
 ):
     cli.add_command(_command)

@@ -476,3 +476,13 @@ class SubmissionSummary:
     ref: AssignmentRef
     subid: str
     state: SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCase:
+    """How a case went in the result that a student sees; the case is named as it was when that was graded."""
+
+    kind: CaseKind
+    ordinal: int
+    verdict: Verdict
+    points: float

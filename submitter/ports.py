@@ -5,7 +5,7 @@ Adapters turn a client library's exceptions into ours and decide nothing.
 Every call is bounded in time by its adapter.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +21,7 @@ from submitter.model import (
     NoticeLine,
     NoticeState,
     Outcome,
+    PublishedCase,
     RunResult,
     StoredObject,
     SubmissionState,
@@ -239,6 +240,14 @@ class CaseStore(Protocol):
         self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
     ) -> Sequence[SubmissionSummary]:
         """Submissions for which an attempt was begun, by name: all, or of one assignment, or in one state."""
+        ...
+
+    def published_cases(self, ref: AssignmentRef) -> Sequence[Sequence[PublishedCase]]:
+        """For each submission with a graded result, by name: its cases in that result, `test` before `grade`."""
+        ...
+
+    def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:
+        """The e-mail address of each of these tokens that somebody registered."""
         ...
 
     def begin_attempt(self, start: AttemptStart) -> int:

@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
@@ -27,6 +28,7 @@ from submitter.model import (
     AttemptStart,
     CaseKind,
     Outcome,
+    PublishedCase,
     SubmissionKey,
     SubmissionState,
     SubmissionSummary,
@@ -176,6 +178,26 @@ class MemoryCaseStore(FailsOnRequest):
                 for (of, subid), found in sorted(self._states.items())
                 if ref in {None, of} and state in {None, found}
             ]
+
+    def published_cases(self, ref: AssignmentRef) -> Sequence[Sequence[PublishedCase]]:
+        self._fail_if_told("published_cases")
+        with self._lock:
+            shown = [
+                attempt.outcome for (of, _), attempt in sorted(self._shown.items(), key=itemgetter(0)) if of == ref
+            ]
+        return [
+            [
+                PublishedCase(result.case.kind, result.case.ordinal, result.verdict, result.points)
+                for result in outcome.report.case_results
+            ]
+            for outcome in shown
+            if outcome and outcome.report and outcome.report.case_results
+        ]
+
+    def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:
+        self._fail_if_told("addresses")
+        with self._lock:
+            return {token: self._emails[token] for token in tokens if token in self._emails}
 
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")

@@ -6,8 +6,10 @@ A turn keeps a connection, and so does each attempt that waits for one:
 `pool_size` is at least the number of submissions graded at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -34,9 +36,11 @@ from submitter.model import (
     Comparison,
     InputMode,
     Limits,
+    PublishedCase,
     SubmissionState,
     SubmissionSummary,
     TestCase,
+    Verdict,
 )
 from submitter.policy import Policy
 
@@ -231,6 +235,33 @@ class PostgresCaseStore:
             SubmissionSummary(AssignmentRef(admin, event, assignment), subid, SubmissionState(found))
             for admin, event, assignment, subid, found in rows
         ]
+
+    def published_cases(self, ref: AssignmentRef) -> Sequence[Sequence[PublishedCase]]:
+        with self._transaction() as connection:
+            rows = connection.execute(
+                """
+                SELECT s.id, c.kind, c.ordinal, c.verdict, c.points
+                FROM submitter.submissions AS s
+                JOIN submitter.case_results AS c ON c.attempt_id = s.published_attempt
+                WHERE s.admin = %s AND s.event = %s AND s.assignment = %s
+                ORDER BY s.subid COLLATE "C", c.kind = 'grade', c.ordinal
+                """,
+                tuple(map(storable, (ref.admin, ref.event, ref.assignment))),
+            ).fetchall()
+        return [
+            [
+                PublishedCase(CaseKind(kind), ordinal, Verdict.named(verdict), float(points))
+                for _, kind, ordinal, verdict, points in of_one
+            ]
+            for _, of_one in groupby(rows, key=itemgetter(0))
+        ]
+
+    def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT token, email FROM submitter.registrations WHERE token = ANY(%s)", (list(tokens),)
+            ).fetchall()
+        return dict(rows)
 
     # -- attempts -------------------------------------------------------------------------------------------------
 

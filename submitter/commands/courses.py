@@ -16,6 +16,7 @@ from submitter.commands.options import (
     quiet_config,
     with_options,
 )
+from submitter.errors import AssignmentRefused
 from submitter.model import Assignment, AssignmentRef, Comparison
 from submitter.resources import resource
 
@@ -177,3 +178,41 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
                 for one in summaries
             ],
         )
+
+
+@cases.command("stats")
+@click.option("--assignment", "ref", type=ASSIGNMENT, required=True)
+@as_json
+def cases_stats(ref: AssignmentRef, as_json: bool) -> None:
+    """What each case tells of the programs: how many pass it, and whether those are the better ones."""
+    from submitter import app, tables
+    from submitter.case_statistics import case_statistics
+
+    with app.open_cases(quiet_config(DATABASE)) as store:
+        results = store.published_cases(ref)
+        if not results and store.load_assignment(ref) is None:
+            raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
+    statistics = case_statistics(results)
+    if as_json:
+        for one in statistics.cases:
+            print_json(one.document())
+        return
+    if statistics.cases:
+        rows = [
+            (
+                one.name,
+                str(one.tried),
+                str(one.passed),
+                "" if one.pass_rate is None else f"{one.pass_rate:.0%}",
+                "" if one.discrimination is None else f"{one.discrimination:.2f}",
+                str(one.only_failures),
+                ", ".join(one.remarks),
+            )
+            for one in statistics.cases
+        ]
+        columns = ["case", "tried.", "passed.", "rate.", "discrimination.", "only failure.", "remarks"]
+        tables.print_table(str(ref), columns, rows)
+    told = f"{statistics.submissions} submissions"
+    if statistics.did_not_compile:
+        told += f", and {statistics.did_not_compile} that did not compile and say nothing of the cases"
+    click.echo(told, err=True)

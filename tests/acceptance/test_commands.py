@@ -230,3 +230,26 @@ def test_feedback_that_is_held_back_is_published(world: World, daemon: RealDaemo
     assert "cases list" in refused.stderr
     refused = submitter(world, "assignment", "set", "m.soltys/aws_labs/none_such", "--tries", "none", code=1)
     assert "cases list" in refused.stderr
+
+
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap"], indirect=True)
+def test_a_copy_is_found_and_cases_have_statistics(world: World, no_daemon: None, tmp_path: Path) -> None:
+    """From the bucket and from Postgres, as an admin asks: the newest uploads, the results that stand."""
+    for name, text in {"test.in": "2\n-3\n", "test.out": "4\n9\n"}.items():
+        (tmp_path / name).write_text(text)
+    ref = "m.soltys/aws_labs/alike"
+    submitter(world, "cases", "import", str(tmp_path), "--assignment", ref)
+    program, subids = tmp_path / "program.py", []
+    for text in (SQUARE, SQUARE.replace("sys", "wert").replace("import wert", "import sys as wert"), "print(4)"):
+        program.write_text(text)
+        token = secrets.token_hex(16)
+        [told] = documents(submitter(world, "submit", str(program), "--assignment", ref, "--token", token, "--json"))
+        submitter(world, "process", told["key"])
+        subids.append(told["subid"])
+    page = tmp_path / "page.html"
+    first, *_ = documents(submitter(world, "similar", "--assignment", ref, "--html", str(page), "--json"))
+    assert {first["a"]["program"], first["b"]["program"]} == set(subids[:2])
+    assert first["similarity"] > 0.6
+    assert "import sys as wert" in page.read_text()
+    statistics = documents(submitter(world, "cases", "stats", "--assignment", ref, "--json"))
+    assert [(one["passed"], one["remarks"]) for one in statistics] == [(3, ["everybody passes"]), (2, [])]

@@ -53,6 +53,7 @@ from tests.contract.case_stores import (
     REJECTED,
     SQUARES,
     Witness,
+    make_report,
     make_start,
     publish,
 )
@@ -220,6 +221,38 @@ def test_submissions_are_listed_by_name_with_the_state_that_their_student_sees(c
     assert listed(state=SubmissionState.GRADED) == [mine[1], ("lab6", "a", "graded")]
     assert listed(REF, SubmissionState.GRADING) == [mine[2]]
     assert listed(replace(REF, event="aws")) == []
+
+
+def test_published_cases_are_those_of_the_result_that_each_student_sees(case_store: CaseStore) -> None:
+    """Neither of a result before it, nor of one that was overtaken, rejected or is somebody else's."""
+    worse = Outcome(report=make_report(Verdict.WRONG_ANSWER, Verdict.TIME_LIMIT_EXCEEDED))
+    other = SubmissionKey(replace(REF, assignment="lab6"), "ab" * 16)
+    second, rejected = replace(KEY, subid="cd" * 16), replace(KEY, subid="ef" * 16)
+    for key, outcome in ((second, worse), (KEY, worse), (rejected, GRADED), (other, GRADED)):
+        publish(case_store, case_store.begin_attempt(make_start("v1", key=key)), outcome)
+    publish(case_store, case_store.begin_attempt(make_start("v2")), GRADED)
+    publish(case_store, case_store.begin_attempt(make_start("v0")), worse, published=False)
+    publish(case_store, case_store.begin_attempt(make_start("v2", key=rejected)), REJECTED)
+    case_store.begin_attempt(make_start("v3"))  # and while a new upload is graded, the result before it stands
+
+    found = [
+        [(case.kind, case.ordinal, case.verdict, case.points) for case in one]
+        for one in case_store.published_cases(REF)
+    ]
+    test = CaseKind.TEST
+    assert found == [
+        [(test, 1, Verdict.ACCEPTED, 1.0), (test, 2, Verdict.WRONG_ANSWER, 0.0)],
+        [(test, 1, Verdict.WRONG_ANSWER, 0.0), (test, 2, Verdict.TIME_LIMIT_EXCEEDED, 0.0)],
+    ]
+    assert case_store.published_cases(replace(REF, event="aws")) == []
+
+
+def test_addresses_are_those_of_registered_tokens(case_store: CaseStore, witness: Witness) -> None:
+    assert case_store.addresses([ADA, GRACE]) == {}
+    witness.register(ADA, "ada@example.edu")
+    witness.register(GRACE, "grace@example.edu")
+    assert case_store.addresses({ADA, "c" * 32}) == {ADA: "ada@example.edu"}
+    assert case_store.addresses([]) == {}
 
 
 def test_a_turn_knows_the_version_that_the_last_one_published(case_store: CaseStore) -> None:

@@ -87,7 +87,7 @@ def test_help_is_quick_because_it_loads_no_library_of_any_command() -> None:
         "from submitter.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit as exc: code = exc.code\n"
-        "heavy = {'boto3', 'botocore', 'docker', 'moto', 'psycopg', 'psycopg_pool', 'rich', 'structlog'}\n"
+        "heavy = {'boto3', 'botocore', 'docker', 'moto', 'psycopg', 'psycopg_pool', 'pygments', 'rich', 'structlog'}\n"
         "print(code, *sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
@@ -107,6 +107,7 @@ COMMANDS = [
     ["assignment", "set"],
     ["assignment", "show"],
     ["publish"],
+    ["similar"],
     ["dlq", "list"],
     ["dlq", "redrive"],
     ["image", "build"],
@@ -116,6 +117,7 @@ COMMANDS = [
     ["cases", "import"],
     ["cases", "export"],
     ["cases", "list"],
+    ["cases", "stats"],
     ["notices", "list"],
     ["notices", "retry"],
 ]

@@ -25,6 +25,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "upload",
             "requeue",
             "publishing",
+            "similarity",
+            "case_statistics",
             "migrations",
             "service",
             "spot",
@@ -53,6 +55,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.bubblewrap_executor",
             "processing",
             "checking",
+            "similar",
+            "similar_page",
             "embedded_aws",
             "embedded_postgres",
         }
@@ -70,6 +74,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.queues",
             "commands.notices",
             "commands.policies",
+            "commands.similar",
         }
     ),
     frozenset({"cli"}),
@@ -88,6 +93,7 @@ PURE = {
     "results": {"datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
+    "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
 }
 
