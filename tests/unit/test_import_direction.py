@@ -12,8 +12,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"comparison"}),
     frozenset({"", "errors", "model", "crash", "comparing"}),  # "" is submitter/__init__.py, with the version
-    frozenset({"hints"}),
-    frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
+    frozenset({"hints", "resources"}),
+    frozenset({"languages"}),
+    frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
             "grading",
@@ -70,11 +71,11 @@ PURE = {
     "comparison": {"dataclasses", "decimal", "enum", "re", "typing"},
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
-    "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
+    "model": {"dataclasses", "datetime", "enum", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
-    "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
+    "protocol": {"collections", "json", "re", "typing", "unicodedata", "urllib"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
 }
 
