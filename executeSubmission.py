@@ -1998,7 +1998,7 @@ class Executor:
             box = self.boxes.pop()
             try:
                 box.furnish(program, request["file_name"], limits, -1, TO_BUILD, commands["build"])
-                program, complaint = self.build(box, limits)
+                program, complaint = self.build(box, limits, commands["run"][0])
             finally:
                 end_boxes([box])
             if complaint is not None:
@@ -2020,8 +2020,12 @@ class Executor:
             if role == BUILT:
                 os.close(program)
 
-    def build(self, box: Box, limits: Limits) -> tuple[int, Answer | None]:
-        """A descriptor of the directory with what was built; or -1, and what is to be told of every case."""
+    def build(self, box: Box, limits: Limits, needed: str) -> tuple[int, Answer | None]:
+        """
+        A descriptor of the directory with what was built; or -1, and what is to be told of every case.
+
+        `needed` is what is to be run: if it should lie where the program does, it must be there now.
+        """
         case = Case((open_nothing(), open_nothing()), limits)
         case.start(box, "build")
         case.wait(self.watch_input)
@@ -2030,10 +2034,19 @@ class Executor:
         built = -1
         if said is None:
             built = box.take_built()
-            if size_of_files(list(built_files(built))) <= limits["file_bytes"]:
+            files = list(built_files(built))
+            names = {
+                os.path.join(SUBMISSION_DIRECTORY, path)
+                for path, status in files
+                if status.st_mode & 0o170100 == 0o100100
+            }
+            if size_of_files(files) > limits["file_bytes"]:
+                said = f"The compiler has left more than {limits['file_bytes'] >> 20} MiB.\n".encode()
+            elif needed.startswith(SUBMISSION_DIRECTORY) and needed not in names:
+                said = b"The compiler has found nothing wrong, and yet left no program that can be run.\n"
+            else:
                 return built, None
             os.close(built)
-            said = f"The compiler has left more than {limits['file_bytes'] >> 20} MiB.\n".encode()
         nothing = {"exit_code": None, "signal": None, "stdout": b""}
         return -1, {**answer, **nothing, "ending": "compile_error", "stderr": said[:STDERR_BYTES]}
 

@@ -93,12 +93,16 @@ def image() -> None:
 @image.command("build")
 @click.option("--base", default=None, metavar="IMAGE", help="The Python to build on; the default is an official image.")
 @click.option("--tag", default=None, metavar="IMAGE", help="Its name; the default is SUBMITTER_IMAGE.")
-def image_build(base: str | None, tag: str | None) -> None:
+@click.option(
+    "--languages", default="", metavar="NAME,…", help="Beside Python's, such as c,cpp,java; see docs/languages.md."
+)
+def image_build(base: str | None, tag: str | None, languages: str) -> None:
     """Build the executor image."""
     from submitter.image import DEFAULT_BASE, build
 
     config = quiet_config()
-    for line in build(tag or config.image, base or DEFAULT_BASE):
+    names = [name.strip() for name in languages.split(",") if name.strip()]
+    for line in build(tag or config.image, base or DEFAULT_BASE, names):
         click.echo(line, err=True)
     click.echo(f"built {tag or config.image}")
 
