@@ -2035,14 +2035,13 @@ class Executor:
         if said is None:
             built = box.take_built()
             files = list(built_files(built))
-            names = {
-                os.path.join(SUBMISSION_DIRECTORY, path)
-                for path, status in files
-                if status.st_mode & 0o170100 == 0o100100
-            }
+            programs = [path for path, status in files if status.st_mode & 0o170100 == 0o100100]  # executable files
             if size_of_files(files) > limits["file_bytes"]:
                 said = f"The compiler has left more than {limits['file_bytes'] >> 20} MiB.\n".encode()
-            elif needed.startswith(SUBMISSION_DIRECTORY) and needed not in names:
+            elif (
+                needed.startswith(SUBMISSION_DIRECTORY)
+                and os.path.relpath(needed, SUBMISSION_DIRECTORY) not in programs
+            ):
                 said = b"The compiler has found nothing wrong, and yet left no program that can be run.\n"
             else:
                 return built, None

@@ -10,12 +10,11 @@ import requests
 
 from submitter.errors import ConfigError, SandboxUnavailable
 from submitter.executors.docker_executor import SCRIPT_LABEL, script_digest
-from submitter.languages import DEFAULT, languages
+from submitter.languages import languages
 from submitter.resources import resource
 
 DEFAULT_BASE = "python:3.11-slim"
 BUILD_TIMEOUT_S = 600  # pulling a base image over a slow line
-LANGUAGES_LABEL = "submitter.languages"  # on an image: what it has tool chains of
 
 
 def build(tag: str, base: str, names: Collection[str] = ()) -> Iterator[str]:
@@ -38,7 +37,7 @@ def build(tag: str, base: str, names: Collection[str] = ()) -> Iterator[str]:
             custom_context=True,
             tag=tag,
             buildargs={"BASE_IMAGE": base, "PACKAGES": " ".join(packages)},
-            labels={SCRIPT_LABEL: script_digest(), LANGUAGES_LABEL: ",".join(sorted({DEFAULT, *names}))},
+            labels={SCRIPT_LABEL: script_digest()},
             network_mode="host" if packages else None,  # an engine need not have another network
             decode=True,
             rm=True,

@@ -164,6 +164,8 @@ def _check(language: Language) -> None:
         raise ValueError(f"file_name does not end with {language.extension}")
     if not 0 < language.limits_factor <= 100 or language.extra_processes < 0:
         raise ValueError("limits_factor is not between 0 and 100, or extra_processes is negative")
+    if not language.version:
+        raise ValueError("it has no version, a command that tells which tool chain is there")
     if language.build and not language.run:
         raise ValueError("it has build and no run")
     try:

@@ -85,6 +85,27 @@ def doctor(as_json: bool) -> int:
     return 0 if healthy else 1
 
 
+@click.command("languages")
+@click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]))
+@as_json
+def list_languages(sandbox: str | None, as_json: bool) -> None:
+    """The languages that programs may be in, and which tool chains are there to run them."""
+    from submitter import app, tables
+    from submitter.toolchains import find_tool_chains
+
+    runner = app.open_sandbox(quiet_config(sandbox=sandbox), executors=1)
+    try:
+        found = list(find_tool_chains(runner))
+    finally:
+        runner.close()
+    if as_json:
+        for one in found:
+            print_json(one.document())
+    else:
+        rows = [(one.language.name, one.language.extension, one.version or "no tool chain") for one in found]
+        tables.print_table(f"in {runner.name}", ["language", "extension", "version"], rows)
+
+
 @click.group()
 def image() -> None:
     """The executor image."""

@@ -12,6 +12,8 @@ from submitter import languages as module
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.resources import resource
+from submitter.toolchains import find_tool_chains
 from tests.conftest import make_sandbox
 
 LIMITS = Limits(cpu_time_s=2.0, wall_time_s=6.0, memory_bytes=128 << 20)
@@ -53,8 +55,10 @@ OWN_LANGUAGES = {
     "absent": """
         extension = ".absent"
         run = ["no-such-tool-chain", "{source}"]
+        version = ["no-such-tool-chain", "--version"]
     """,
 }
+OWN_VERSION = '\nversion = ["bash", "--version"]'
 OWN_LIMITS = """
 [build_limits]
 cpu_time_s = 0.5
@@ -81,9 +85,9 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[ExecutorSandbox]:
 def own_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As an operator adds them: files in executor_image/languages, beside Python's."""
     folder = tmp_path / "executor_image" / "languages"
-    shutil.copytree(module.resource("executor_image") / "languages", folder)
+    shutil.copytree(resource("executor_image") / "languages", folder)
     for name, text in OWN_LANGUAGES.items():
-        (folder / f"{name}.toml").write_text(text + OWN_LIMITS)
+        (folder / f"{name}.toml").write_text(f"{text}{'' if 'version' in text else OWN_VERSION}{OWN_LIMITS}")
     monkeypatch.setattr(module, "resource", lambda name: tmp_path / name)
     languages.cache_clear()
     yield
@@ -324,3 +328,15 @@ def test_a_template_bomb(run: Run, sandbox: ExecutorSandbox) -> None:
     [result] = run("cpp", bomb, ("1",))
     assert result.ending is Ending.COMPILE_ERROR
     assert result.stderr.startswith(b"The compiler used more than")
+
+
+# -- what is there ------------------------------------------------------------------------------------------------
+
+
+def test_it_is_told_which_tool_chains_are_there(sandbox: ExecutorSandbox, own_languages: None) -> None:
+    found = {one.language.name: one.version for one in find_tool_chains(sandbox)}
+    assert next(iter(found)) == "python"
+    assert set(found) == set(languages())
+    assert str(found["python"]).startswith("Python 3.")
+    assert str(found["bash"]).startswith("GNU bash, version ")
+    assert found["absent"] is None

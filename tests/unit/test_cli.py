@@ -106,6 +106,7 @@ COMMANDS = [
     ["requeue"],
     ["dlq", "list"],
     ["dlq", "redrive"],
+    ["languages"],
     ["image", "build"],
     ["image", "check"],
     ["db", "migrate"],

@@ -51,6 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.bubblewrap_executor",
             "processing",
             "checking",
+            "toolchains",
             "embedded_aws",
             "embedded_postgres",
         }
