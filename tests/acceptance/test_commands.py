@@ -192,3 +192,25 @@ def test_the_stack_s_environment_can_be_sourced_by_a_shell(tmp_path: Path) -> No
         code = stack.wait(30)
     assert code == 0
     assert not file.exists()
+
+
+def test_an_assignment_may_be_in_another_language(world: World, daemon: RealDaemon, tmp_path: Path) -> None:
+    """Bash, since it is in every image: what it says of a program that does not parse reaches the student."""
+    cases = tmp_path / "cases"
+    cases.mkdir()
+    for name, text in {"test.in": "2\n", "test.out": "4\n", "grade.in": "3\n", "grade.out": "9\n"}.items():
+        (cases / name).write_text(text)
+    name = ["--assignment", "m.soltys/aws_labs/shell"]
+    refused = submitter(world, "cases", "import", str(cases), *name, "--language", "cobol", code=1)
+    assert "no language cobol; there is python, " in refused.stderr
+    submitter(world, "cases", "import", str(cases), *name, "--language", "bash")
+    program = tmp_path / "square.sh"
+    arguments = ["submit", str(program), *name, "--token", secrets.token_hex(16), "--wait", "60", "--json"]
+    program.write_text("echo $(($1 * $1))\n")
+    assert documents(submitter(world, *arguments))[0]["score"] == 2.0
+    program.write_text("if [\n")
+    [document] = documents(submitter(world, *arguments))
+    assert document["score"] == 0.0
+    assert "syntax error: unexpected end of file" in json.dumps(document)
+    [checked] = documents(submitter(world, "check", str(program), "--cases", str(cases), "--json", code=3))
+    assert [case["verdict"] for case in checked["cases"]] == ["compile_error"] * 2
