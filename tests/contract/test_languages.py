@@ -46,6 +46,7 @@ OWN_LANGUAGES = {
         extension = ".anything"
         build = ["bash", "{{source}}"]
         run = ["bash", "{BUILT}/left.sh"]
+        address_space = false
     """,
     "native": f"""
         extension = ".native"
@@ -194,6 +195,15 @@ def test_limits_end_a_case_as_they_do_in_python(run: Run, sandbox: ExecutorSandb
     assert results[-1].exit_code == 3
 
 
+def test_the_ceiling_of_addresses_is_there_unless_the_language_says_otherwise(
+    run: Run, sandbox: ExecutorSandbox, own_languages: None
+) -> None:
+    [without] = run("anything", "echo ulimit -v > left.sh", ("",))
+    [with_it] = run("bash", "ulimit -v", ("",))
+    assert int(with_it.stdout) == (4 * LIMITS.memory_bytes + (1 << 30)) >> 10
+    assert int(without.stdout) > 1 << 40
+
+
 # -- hostile builds -----------------------------------------------------------------------------------------------
 
 
@@ -250,7 +260,7 @@ def test_nothing_of_a_build_but_its_files_is_left(run: Run, own_languages: None)
     build = """
         (while :; do echo alive > /tmp/alive; sleep 0.05; done) &
         echo x > /tmp/of-the-build; echo x > /dev/shm/of-the-build
-        ln -s / link; mkfifo pipe; echo x > unreadable; chmod 0 unreadable
+        ln -s / link; ln -s /bin/true file-link; mkfifo pipe; echo x > unreadable; chmod 0 unreadable
         mkdir -p 1/2/3/4/5/6/7/8/9/10/11/12 closed; chmod 0 closed
         cat > left.sh <<'END'
             sleep 0.2
