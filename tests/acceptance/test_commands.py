@@ -198,8 +198,8 @@ def test_an_assignment_may_be_in_another_language(world: World, daemon: RealDaem
     """Bash, since it is in every image: what it says of a program that does not parse reaches the student."""
     cases = tmp_path / "cases"
     cases.mkdir()
-    for name, text in {"test.in": "2\n", "test.out": "4\n", "grade.in": "3\n", "grade.out": "9\n"}.items():
-        (cases / name).write_text(text)
+    for file_name, text in {"test.in": "2\n", "test.out": "4\n", "grade.in": "3\n", "grade.out": "9\n"}.items():
+        (cases / file_name).write_text(text)
     name = ["--assignment", "m.soltys/aws_labs/shell"]
     refused = submitter(world, "cases", "import", str(cases), *name, "--language", "cobol", code=1)
     assert "no language cobol; there is python, " in refused.stderr
