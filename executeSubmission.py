@@ -1952,12 +1952,13 @@ class Executor:
             raise SetupFailed(f"a request of schema {request['schema']}, not {SCHEMA}: rebuild the image")
         if request["file_name"][:1] in ("", ".") or not set(request["file_name"]) <= NAME_CHARACTERS:
             raise SetupFailed("the program's name is none")
+        start = "check-" + request["start"]
         if self.refusal is not None:
             if request["commands"]:
                 raise SetupFailed(f"other programs than Python's need a box, and none can be made: {self.refusal}")
             room = Direct(request["program"], request["file_name"])
             yield {"ready": True, "box": False}
-            yield from self.run_cases(request, inputs, [room], "check-" + request["start"])
+            yield from self.run_cases(request, inputs, [room], start)
             return
         program = memory_file(request["program"])
         try:
@@ -1970,7 +1971,7 @@ class Executor:
         try:
             boxes[0].wait_until("furnished")
             yield {"ready": True, "box": True}
-            yield from self.run_cases(request, inputs, list(boxes), "check-" + request["start"])
+            yield from self.run_cases(request, inputs, list(boxes), start)
         finally:
             end_boxes(boxes)
 
