@@ -17,7 +17,9 @@ How it works. There are four kinds of processes:
     init         process 1 of a box: a user, pid, mount, ipc, uts and network namespace of its own, forked from the
                  zygote. One box serves one submission. Sees its program, none of its inputs.
     case         forked by init, one for each input, which it reads itself. Gives up every right it has, takes on its
-                 limits and the filter, then runs the program: in the interpreter it was forked with, or in a fresh one.
+                 limits and the filter, then runs the program: in the interpreter it was forked with, or in a fresh one,
+                 or, where the request brings commands, by becoming the one that it names. A build is a case too, in a
+                 box of its own, whose files the boxes of the cases get copies of.
 
 None but a case is dumpable, and none but a case runs anything of a student's.
 When a case ends, init kills whatever it left, takes the account and mounts new
@@ -31,12 +33,16 @@ One file, standard library only, Python 3.9 or newer: it runs beside hostile
 code, in images that hold nothing else of ours.
 
 What is said, one JSON object a line; `data` fields are base64. At any time between submissions:
-    {"schema": 3, "probe": true}
+    {"schema": 4, "probe": true}
         {"alive": true, "box": whether boxes can be made, "reason": why not, or null}
 A submission:
-    {"schema": 3, "file_name": "….py", "language": "python", "program": data, "start": "fork" or "exec",
-     "inputs": how many are meant to come, "limits": {"cpu_time_s": …, "wall_time_s": …, "memory_bytes": …,
-     "output_bytes": …, "file_bytes": …, "processes": …}}
+    {"schema": 4, "file_name": "….py", "program": data, "start": "fork" or "exec", "commands": see below, or null for a
+     Python program, "inputs": how many are meant to come, "limits": {"cpu_time_s": …, "wall_time_s": …,
+     "memory_bytes": …, "output_bytes": …, "file_bytes": …, "processes": …}}
+Programs in other languages need a box. No language is known here: the commands are argument vectors. The build is run
+once, where the program lies, and what it leaves there is what each case finds there; "run" gets the case's arguments.
+    {"build": [text, …] or null, "build_limits": as "limits", "run": [text, …],
+     "address_space": whether the size of it is limited too, which some runtimes cannot live with}
 Once all is laid out for it, the executor says
         {"ready": true, "box": whether this submission has a box}
 Then inputs, each with its answer, as often as wanted. They may be sent ahead of the answers: until its case starts
@@ -89,7 +95,7 @@ else:
     Room = Union["Box", "Direct"]  # where cases run
     Step = tuple[int, int, int, int]  # of the filter: code, steps to jump over if true, if false, operand
 
-SCHEMA = 3
+SCHEMA = 4
 SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
@@ -103,6 +109,8 @@ BOXES = 2  # of a submission that has LEAST_FOR_TWO_BOXES cases; one of fewer le
 LEAST_FOR_TWO_BOXES = 4
 OPEN_FILES = 256
 MAX_INODES = 8192  # of a file system that a case may write to
+BUILD_INODES, BUILD_DEPTH = 1024, 8  # of what a build may leave: files and directories, one below the other
+ALONE, TO_BUILD, BUILT = 0, 1, 2  # what a program in a box is: all there is, to be built there, or built elsewhere
 # Where there are two, each box keeps to one. Else the kernel often puts what one has woken beside it while the
 # other idles, and ten cases take 5 to 10 % longer. Where there are more, nearly always one is free.
 PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -111,6 +119,7 @@ SMALL_BYTES = 12 << 20  # an interpreter that has just started
 BOX_TIMEOUT_S = 10.0  # for anything that a box is asked to do at once
 # Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
 ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
+UNBOUNDED_BYTES = 1 << 50  # for runtimes that take far more addresses than memory
 DEFAULT_LIMITS = {
     "cpu_time_s": 2.0,
     "wall_time_s": 10.0,
@@ -121,6 +130,7 @@ DEFAULT_LIMITS = {
 }
 STREAMS = ("stdout", "stderr")
 FAULT_EXIT_CODE = 111  # of a case that has not become its program
+NOT_RUNNABLE = 126  # a shell's word for what was found and cannot be executed
 INTERRUPTED = 130  # stands for the end by SIGINT
 MANY_OBJECTS = 2000  # are not looked through: to give them back would take as long
 LEAST_RECURSION = 50  # of the recursion limit, for a function of ours to be called
@@ -318,12 +328,14 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         proc, last_pid = close_the_box()
         sock.send(b"made")
         message, (source,) = receive(sock)
-        words, file_name = message.decode().split("\n")
-        processor, *limits = [int(word) for word in words.split()]
+        words, file_name, command = message.decode().split("\n", 2)
+        processor, role, *limits = [int(word) for word in words.split()]
         if processor >= 0:
             os.sched_setaffinity(0, {processor})
-        program = place_program(file_name, source)
+        if command:
+            COMMAND.extend(command.split("\0"))
         file_bytes = limits[2]
+        program = place_program(file_name, source, role, file_bytes)
         looks = {directory: mount_place(directory, file_bytes) for directory in WRITABLE_DIRECTORIES}
         set_stage(program)
         sock.send(b"furnished")
@@ -331,6 +343,8 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         poll.register(sock, select.POLLIN)
         number = 0
         while message := sock.recv(4096):
+            if message == b"built":
+                tell(sock, "built", (os.open(SUBMISSION_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY),))
             if message != b"case":
                 continue  # to end one that had just ended by itself
             number += 1
@@ -430,17 +444,81 @@ def make_all_unwritable() -> None:
         mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | kept, None)
 
 
-def place_program(file_name: str, source: int) -> str:
-    """The program under its name, unwritable, in place of whatever the sandbox shows there; returns its path."""
-    size = os.fstat(source).st_size
-    mount("none", SUBMISSION_DIRECTORY, "tmpfs", NOTHING_SPECIAL, f"size={size + (64 << 10)},nr_inodes=4,mode=755")
+def place_program(file_name: str, source: int, role: int, build_bytes: int) -> str:
+    """
+    The program under its name, unwritable, in place of whatever the sandbox shows there; returns its path.
+
+    Args:
+        source: a descriptor of its text; of the directory of its files, if it was built.
+        role: ALONE; TO_BUILD, then a build may write beside it; BUILT, then it may be executed.
+        build_bytes: how much a build may write.
+    """
     program = os.path.join(SUBMISSION_DIRECTORY, file_name)
-    target = os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    write_all(target, os.pread(source, size, 0))
-    os.close(target)
+    if role == BUILT:
+        files = list(built_files(source))
+        room = f"size={size_of_files(files) + (64 << 10)},nr_inodes={len(files) + 4}"
+    else:
+        size = os.fstat(source).st_size
+        room = (
+            f"size={build_bytes},nr_inodes={BUILD_INODES}"
+            if role == TO_BUILD
+            else f"size={size + (64 << 10)},nr_inodes=4"
+        )
+    mount("none", SUBMISSION_DIRECTORY, "tmpfs", NOTHING_SPECIAL, f"{room},mode=755")
+    if role == BUILT:
+        copy_files(source, files)
+    else:
+        target = os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        write_all(target, os.pread(source, size, 0))
+        os.close(target)
     os.close(source)
-    mount("none", SUBMISSION_DIRECTORY, None, MS_REMOUNT | MS_BIND | MS_RDONLY | NOTHING_SPECIAL, None)
+    if role == TO_BUILD:
+        return program
+    walls = MS_NOSUID | MS_NODEV if role == BUILT else NOTHING_SPECIAL
+    mount("none", SUBMISSION_DIRECTORY, None, MS_REMOUNT | MS_BIND | MS_RDONLY | walls, None)
     return program
+
+
+def built_files(directory: int) -> Iterator[tuple[str, os.stat_result]]:
+    """
+    What a build has left that is handed on, by path: directories, each before what is in it, and regular files.
+
+    Nothing else is, nor what its owner may not read, nor what lies deeper than BUILD_DEPTH. Whoever wrote them is dead.
+    """
+    waiting = [""]
+    for above in waiting:
+        fd = os.open(above or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                status, path = entry.stat(follow_symlinks=False), os.path.join(above, entry.name)
+                if entry.is_dir(follow_symlinks=False) and status.st_mode & 0o500 == 0o500:
+                    if path.count("/") < BUILD_DEPTH:
+                        waiting.append(path)
+                        yield path, status
+                elif entry.is_file(follow_symlinks=False) and status.st_mode & 0o400:
+                    yield path, status
+        os.close(fd)
+
+
+def size_of_files(files: list[tuple[str, os.stat_result]]) -> int:
+    """Bytes of memory that copies of them need, holes filled."""
+    return sum(-(-status.st_size // PAGE_BYTES) * PAGE_BYTES for _, status in files)
+
+
+def copy_files(source: int, files: list[tuple[str, os.stat_result]]) -> None:
+    """Into the program's place, from the directory in which they are."""
+    for path, status in files:
+        target = os.path.join(SUBMISSION_DIRECTORY, path)
+        if status.st_mode & 0o170000 == 0o040000:
+            os.mkdir(target, 0o755)
+            continue
+        mode = 0o755 if status.st_mode & 0o100 else 0o644
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=source)
+        target_fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        while os.sendfile(target_fd, fd, None, 1 << 24):
+            pass
+        os.close(target_fd)
+        os.close(fd)
 
 
 def mount_place(directory: str, file_bytes: int) -> object:
@@ -522,7 +600,8 @@ def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
     In the forked child, without rights and within its limits: turn into the program.
 
     Args:
-        what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles.
+        what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles; in a box that
+            has a command, "build" or "run".
         fds: descriptors of arguments, standard input, output and error, and of the fault pipe.
     """
     arguments, stdin, stdout, stderr, fault = fds
@@ -536,13 +615,14 @@ def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
         fault = os.dup2(fault, 3, inheritable=False)
         os.closerange(4, 4096)
         os.chdir(HOME)
+        if COMMAND:
+            become_command(what, words, fault)
         if what.startswith("check-") and not compiles(program):
             os.write(fault, BROKEN)
             os._exit(1)
         os.write(fault, COMPILED)
         if what.endswith("exec"):
-            for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-                _signal.signal(number, _signal.SIG_DFL)  # Python ignores them, and exec keeps that
+            heed_signals()
             command: list[str | bytes] = [sys.executable, program, *words]
             os.execve(sys.executable, command, os.environ)
         os.close(fault)
@@ -552,6 +632,33 @@ def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
         os.write(fault, f"{type(error).__name__}: {error}".encode()[:4096])
     finally:
         os._exit(FAULT_EXIT_CODE)
+
+
+def heed_signals() -> None:
+    """Those that Python ignores, since exec keeps that."""
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
+
+
+def become_command(what: str, words: list[bytes], fault: int) -> NoReturn:
+    """
+    The rest of `become`, in a box whose cases are not Python programs: "build" or "run".
+
+    Raises:
+        OSError: what is to build or run programs is not there: a fault of ours.
+    """
+    if what == "build":
+        os.chdir(SUBMISSION_DIRECTORY)
+    heed_signals()
+    os.write(fault, COMPILED)
+    try:
+        os.execvpe(COMMAND[0], [*map(os.fsencode, COMMAND), *words], os.environ)
+    except OSError as error:
+        if not COMMAND[0].startswith(SUBMISSION_DIRECTORY):
+            raise OSError(f"the executor has no {COMMAND[0]}, which this language needs: {error.strerror}") from error
+        # A compiler may find nothing wrong and yet leave nothing that runs.
+        os.write(2, f"The build has left no program that can be run: {error.strerror}.\n".encode())
+        os._exit(NOT_RUNNABLE)
 
 
 def read_words(fd: int) -> list[bytes]:
@@ -624,6 +731,7 @@ def renew_streams() -> None:
 API = ctypes.pythonapi
 THREAD_STATE_KEYS: list[int] = []  # of thread-local storage: where the C API keeps which thread state is ours
 HELD: list[Any] = []  # a module that is always there, and the watch on a function of it: see look_fresh
+COMMAND: list[str] = []  # what a case of this box becomes, unless it is a Python program
 STAGE: list[int] = []  # the thread state that the program is to have
 END: list[Any] = []  # the program's module, weakly, and its exit code: what leave_early must know
 
@@ -1173,6 +1281,7 @@ class Case:
         self.told_ticks = 0  # of those that are there now, with the children that each has waited for
         self.oom_killed = False  # whether the kernel has killed for memory since it started
         self.starved_s = 0.0  # how long one of them, whichever longest, could have run and was not let
+        self.is_looked_at = limits.get("is_looked_at", OOM_COUNTER is None)  # for memory: no cgroup has its very limit
 
     def start(self, room: Room, what: str) -> None:
         """Let it run there; `what` as `become` takes it."""
@@ -1322,7 +1431,7 @@ class Case:
             self.ending = "cpu_limit"
         elif wall_time_s - min(starved_s, (WALL_STRETCH - 1) * wall_limit_s) > wall_limit_s:
             self.ending = "wall_limit"
-        elif memory_bytes > self.limits["memory_bytes"] and OOM_COUNTER is None and self._outgrown(pids):
+        elif memory_bytes > self.limits["memory_bytes"] and self.is_looked_at and self._outgrown(pids):
             self.ending = "memory_limit"
         elif tasks > 2 * self.limits["processes"]:
             # A limit of the kernel makes fork fail long before; where none counts (root outside), the case ends here.
@@ -1430,21 +1539,38 @@ class Box:
         self.next_case: _socket.socket | None = None
         self.is_killed = False
 
-    def furnish(self, program: bytes, file_name: str, limits: Limits, processor: int) -> None:
+    def furnish(
+        self,
+        program: int,
+        file_name: str,
+        limits: Limits,
+        processor: int,
+        role: int = ALONE,
+        command: Sequence[str] = (),
+    ) -> None:
         """
         Have the program and empty places to write to put into the box, and then a case forked.
 
-        Init, and cases until their program begins, keep to the `processor`; -1 is any.
+        Init, and cases until their program begins, keep to the `processor`; -1 is any. `program` is a descriptor, and
+        `role` what of: see `place_program`. `command` is what a case becomes, if not the program in Python.
         """
-        numbers = " ".join(map(str, [processor, *numbers_for_case(limits)]))
-        fd = memory_file(program)
+        numbers = " ".join(map(str, [processor, role, *numbers_for_case(limits)]))
         try:
-            tell(self.socket, f"{numbers}\n{file_name}", (fd,))
+            tell(self.socket, "\n".join([numbers, file_name, "\0".join(command)]), (program,))
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
-        finally:
-            os.close(fd)
         self.ask_for_case()
+
+    def take_built(self) -> int:
+        """A descriptor of the directory that holds what was built in this box; to be asked when its case has ended."""
+        try:
+            self.socket.send(b"built")
+            message, fds = receive(self.socket)
+        except OSError as error:
+            raise SetupFailed(f"the box does not answer: {error}") from error
+        if message != b"built" or len(fds) != 1:
+            raise SetupFailed(message.decode(errors="replace") or "the box has ended")
+        return fds[0]
 
     def ask_for_case(self) -> None:
         """Have the next case forked, unless it is; it gets ready and waits for `start`."""
@@ -1623,7 +1749,8 @@ class Direct:
 
 def numbers_for_case(limits: Limits) -> list[int]:
     """What `set_limits` takes."""
-    return [int(limits["cpu_time_s"]) + 2, limits["memory_bytes"], limits["file_bytes"], limits["processes"]]
+    memory_bytes = limits["memory_bytes"] if limits.get("address_space", True) else UNBOUNDED_BYTES
+    return [int(limits["cpu_time_s"]) + 2, memory_bytes, limits["file_bytes"], limits["processes"]]
 
 
 def can_read(fd: int) -> bool:
@@ -1823,31 +1950,113 @@ class Executor:
         """
         if request["schema"] != SCHEMA:
             raise SetupFailed(f"a request of schema {request['schema']}, not {SCHEMA}: rebuild the image")
-        if request["language"] != "python":
-            raise SetupFailed(f"this executor has no language {request['language']!r}")
         if request["file_name"][:1] in ("", ".") or not set(request["file_name"]) <= NAME_CHARACTERS:
             raise SetupFailed("the program's name is none")
+        start = "check-" + request["start"]
         if self.refusal is not None:
+            if request["commands"]:
+                raise SetupFailed(f"other programs than Python's need a box, and none can be made: {self.refusal}")
             room = Direct(request["program"], request["file_name"])
             yield {"ready": True, "box": False}
-            yield from self.run_cases(request, inputs, [room])
+            yield from self.run_cases(request, inputs, [room], start)
             return
+        program = memory_file(request["program"])
+        try:
+            if request["commands"]:
+                yield from self.run_commands(request, inputs, program)
+                return
+            boxes = self.furnish_boxes(request, program)
+        finally:
+            os.close(program)
+        try:
+            boxes[0].wait_until("furnished")
+            yield {"ready": True, "box": True}
+            yield from self.run_cases(request, inputs, list(boxes), start)
+        finally:
+            end_boxes(boxes)
+
+    def furnish_boxes(
+        self, request: dict[str, Any], program: int, role: int = ALONE, command: Sequence[str] = ()
+    ) -> list[Box]:
+        """Boxes for a submission's cases, as many as are worth it; the arguments as `Box.furnish` takes them."""
         boxes = [self.boxes.pop() for _ in range(BOXES if request["inputs"] >= LEAST_FOR_TWO_BOXES else 1)]
         try:
             for box, processor in zip(boxes, PAIR if len(boxes) == len(PAIR) else (-1, -1)):
-                box.furnish(request["program"], request["file_name"], request["limits"], processor)
-            boxes[0].wait_until("furnished")
-            yield {"ready": True, "box": True}
-            yield from self.run_cases(request, inputs, list(boxes))
-        finally:
-            for box in boxes:
-                box.kill()
-            for box in boxes:
-                box.close()
+                box.furnish(program, request["file_name"], request["limits"], processor, role, command)
+        except SetupFailed:
+            end_boxes(boxes)
+            raise
+        return boxes
 
-    def run_cases(self, request: dict[str, Any], inputs: Inputs, rooms: list[Room]) -> Iterator[Answer]:
-        """An answer for each; what is left to do for one that has ended is done while the next one runs."""
-        limits, start, number = request["limits"], "check-" + request["start"], 0
+    def run_commands(self, request: dict[str, Any], inputs: Inputs, program: int) -> Iterator[Answer]:
+        """As `run`, for a program that is built once by a command, or by none, and then run by another."""
+        commands = request["commands"]
+        request = {**request, "start": "run", "limits": with_commands(request["limits"], commands)}
+        role = ALONE
+        if commands["build"]:
+            yield {"ready": True, "box": True}  # here, for what follows is the program's doing
+            limits = with_commands(commands["build_limits"], commands)
+            box = self.boxes.pop()
+            try:
+                box.furnish(program, request["file_name"], limits, -1, TO_BUILD, commands["build"])
+                program, complaint = self.build(box, limits, commands["run"][0])
+            finally:
+                end_boxes([box])
+            if complaint is not None:
+                yield from answer_all(inputs, complaint)
+                return
+            role = BUILT
+            self.prepare_boxes()
+            if self.refusal is not None:
+                raise SetupFailed(self.refusal)
+        boxes: list[Box] = []
+        try:
+            boxes = self.furnish_boxes(request, program, role, commands["run"])
+            boxes[0].wait_until("furnished")
+            if role == ALONE:
+                yield {"ready": True, "box": True}
+            yield from self.run_cases(request, inputs, list(boxes), "run")
+        finally:
+            end_boxes(boxes)
+            if role == BUILT:
+                os.close(program)
+
+    def build(self, box: Box, limits: Limits, needed: str) -> tuple[int, Answer | None]:
+        """
+        A descriptor of the directory with what was built; or -1, and what is to be told of every case.
+
+        `needed` is what is to be run: if it should lie where the program does, it must be there now.
+        """
+        case = Case((open_nothing(), open_nothing()), limits)
+        case.start(box, "build")
+        case.wait(self.watch_input)
+        answer = case.answer()
+        said = complaint_of_build(answer, limits)
+        built = -1
+        if said is None:
+            built = box.take_built()
+            files = list(built_files(built))
+            programs = [path for path, status in files if status.st_mode & 0o170100 == 0o100100]  # executable files
+            if size_of_files(files) > limits["file_bytes"]:
+                said = f"The compiler has left more than {limits['file_bytes'] >> 20} MiB.\n".encode()
+            elif (
+                needed.startswith(SUBMISSION_DIRECTORY)
+                and os.path.relpath(needed, SUBMISSION_DIRECTORY) not in programs
+            ):
+                said = b"The compiler has found nothing wrong, and yet left no program that can be run.\n"
+            else:
+                return built, None
+            os.close(built)
+        nothing = {"exit_code": None, "signal": None, "stdout": b""}
+        return -1, {**answer, **nothing, "ending": "compile_error", "stderr": said[:STDERR_BYTES]}
+
+    def run_cases(self, request: dict[str, Any], inputs: Inputs, rooms: list[Room], start: str) -> Iterator[Answer]:
+        """
+        An answer for each; what is left to do for one that has ended is done while the next one runs.
+
+        `start` is how cases do, as `become` takes it, until one was seen to compile; from there on it is the request's.
+        """
+        limits, number = request["limits"], 0
         case = next_case(inputs, limits)
         while case is not None:
             number += 1
@@ -1870,16 +2079,51 @@ class Executor:
             if answer["ending"] == "compile_error":
                 break
             case = following or next_case(inputs, limits)
-        while (unused := inputs.take()) is not None:
-            for fd in unused:
-                os.close(fd)
-            yield {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}  # it was compiled once
+        yield from answer_all(inputs, {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0})
 
     def next_room(self, rooms: list[Room]) -> Room:
         """The room for the next case: not that of the last one, which is last in `rooms`, if the other is ready."""
         if len(rooms) == 2 and (rooms[0].is_ready() or not rooms[1].is_ready()):
             rooms.append(rooms.pop(0))
         return rooms[-1]
+
+
+def end_boxes(boxes: Sequence[Box]) -> None:
+    """They and all in them are gone afterwards."""
+    for box in boxes:
+        box.kill()
+    for box in boxes:
+        box.close()
+
+
+def with_commands(limits: Limits, commands: dict[str, Any]) -> Limits:
+    """Limits for what commands run. The sandbox has room for the build and the run: memory is held by looking."""
+    return {**limits, "is_looked_at": True, "address_space": commands["address_space"]}
+
+
+def complaint_of_build(answer: Answer, limits: Limits) -> bytes | None:
+    """What to tell the student of a build that came to nothing; None if it did not."""
+    if answer["ending"] == "exited" and answer["exit_code"] == 0:
+        return None
+    reasons = {
+        "cpu_limit": f"used more than {limits['cpu_time_s']:g} s of processor time",
+        "wall_limit": f"took longer than {limits['wall_time_s']:g} s",
+        "memory_limit": f"used more than {limits['memory_bytes'] >> 20} MiB of memory",
+        "output_limit": f"printed more than {limits['output_bytes']} bytes",
+        "signaled": f"ended by signal {answer['signal']}",
+    }
+    reason = reasons.get(answer["ending"], f"ended with exit code {answer['exit_code']}")
+    said: bytes = answer["stderr"] + answer["stdout"]  # some compilers complain on the one, some on the other
+    return said if said and answer["ending"] == "exited" else f"The compiler {reason}.\n".encode() + said
+
+
+def answer_all(inputs: Inputs, answer: Answer) -> Iterator[Answer]:
+    """The same for each input that is left, but that it took its time once."""
+    while (unused := inputs.take()) is not None:
+        for fd in unused:
+            os.close(fd)
+        yield answer
+        answer = {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}
 
 
 def next_case(inputs: Inputs, limits: Limits) -> Case | None:
@@ -2044,7 +2288,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
     if executor.refusal is None:  # without one the file is run where it lies
         with open(os.path.join(SUBMISSION_DIRECTORY, file_name), "rb") as source:
             program = source.read()
-    request = {"schema": SCHEMA, "file_name": file_name, "language": "python", "program": program, "start": "fork"}
+    request = {"schema": SCHEMA, "file_name": file_name, "program": program, "start": "fork", "commands": None}
     request["inputs"] = len(inputs)
     out = b""
     answers = executor.run({**request, "limits": DEFAULT_LIMITS}, Inputs(inputs))

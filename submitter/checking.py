@@ -1,22 +1,23 @@
 """Checking many programs at once on this machine: no queue, no bucket; the daemon's own Grader, on all cores."""
 
+import dataclasses
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.grading import Grader
+from submitter.languages import language_of_file
 from submitter.model import Assignment, GradeReport
 from submitter.ports import Sandbox
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Checked:
     """A checked program: its report, or why there is none."""
 
@@ -59,11 +60,14 @@ def check_programs(
     paths: Sequence[Path],
     at_once: int,
     on_done: Callable[[], None] = lambda: None,
+    *,
+    by_extension: bool = False,
 ) -> Iterator[Checked]:
     """
     Grade files against an assignment; yields in the order given, each as soon as those before it are done.
 
-    `on_done` is called, from other threads, whenever a program is finished.
+    `on_done` is called, from other threads, whenever a program is finished. `by_extension`: each program's language
+    is told by its file's name, not by the assignment.
 
     Raises:
         SandboxUnavailable: programs cannot be run here (any more).
@@ -79,7 +83,9 @@ def check_programs(
             name = path.stem if _SAFE_STEM.fullmatch(path.stem) else "program"
             try:
                 program = _read(path, assignment.limits.source_bytes)
-                report = Grader(sandbox, Path(root, str(number))).grade(assignment, program, name)
+                language = language_of_file(path) if by_extension else assignment.language
+                graded = dataclasses.replace(assignment, language=language)
+                report = Grader(sandbox, Path(root, str(number))).grade(graded, program, name)
                 return Checked(path, max_score, report)
             except SubmissionRejected as exc:
                 return Checked(path, max_score, None, str(exc))

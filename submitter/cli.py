@@ -64,6 +64,7 @@ for _command in (
     machine.stack,
     machine.doctor,
     machine.image,
+    machine.list_languages,
     courses.db,
     courses.cases,
     queues.dlq,

@@ -13,8 +13,8 @@ from pathlib import Path
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
+from submitter.languages import languages
 from submitter.model import (
-    LANGUAGES,
     Assignment,
     CaseInput,
     GradeReport,
@@ -58,21 +58,23 @@ class Grader:
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
         inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
+        language = languages()[assignment.language]
+        limits = language.limits(assignment.limits)
         with work_directory(self._work_dir, name) as directory:
-            file_name = name + LANGUAGES[assignment.language]
+            file_name = language.file_name or name + language.extension
             directory.write(file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
             job = Job(
                 program=program,
                 file_name=file_name,
                 language=assignment.language,
-                limits=assignment.limits,
+                limits=limits,
                 inputs=inputs,
             )
             with contextlib.closing(self._sandbox.run(job)) as runs:
                 results = []
                 for case, run in zip(assignment.cases, runs, strict=True):
-                    results.append(judge_case(assignment.limits, assignment.comparison, case, run))
+                    results.append(judge_case(limits, assignment.comparison, case, run))
                     go_on()
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
@@ -109,8 +111,9 @@ def check_assignment(assignment: Assignment) -> None:
     """
     if not assignment.cases:
         raise AssignmentRefused(f"{assignment.ref} has no cases")
-    if assignment.language not in LANGUAGES:
-        raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {', '.join(LANGUAGES)}")
+    if assignment.language not in languages():
+        known = ", ".join(languages())
+        raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)

@@ -1,36 +1,44 @@
-"""Building the executor image: one layer over a Python, made by the engine from a context of two files."""
+"""Building the executor image: layers over a Python, made by the engine from a context of two files."""
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import docker
 import docker.errors
 import requests
 
-from submitter.errors import SandboxUnavailable
+from submitter.errors import ConfigError, SandboxUnavailable
 from submitter.executors.docker_executor import SCRIPT_LABEL, script_digest
+from submitter.languages import languages
 from submitter.resources import resource
 
 DEFAULT_BASE = "python:3.11-slim"
 BUILD_TIMEOUT_S = 600  # pulling a base image over a slow line
 
 
-def build(tag: str, base: str) -> Iterator[str]:
+def build(tag: str, base: str, names: Collection[str] = ()) -> Iterator[str]:
     """
-    Build the executor image as `tag` from `base`; yields the engine's progress, a line at a time.
+    Build the executor image as `tag` from `base`, with the tool chains of the languages that `names` tells.
+
+    Yields the engine's progress, a line at a time.
 
     Raises:
+        ConfigError: there is no such language.
         SandboxUnavailable: no engine answers, or the build failed; the text says why.
     """
+    if unknown := set(names) - languages().keys():
+        raise ConfigError(f"no language {', '.join(sorted(unknown))}; there is {', '.join(languages())}")
+    packages = sorted({package for name in names for package in languages()[name].packages})
     try:
         api = docker.from_env(timeout=BUILD_TIMEOUT_S).api
         stream = api.build(
             fileobj=_context(),
             custom_context=True,
             tag=tag,
-            buildargs={"BASE_IMAGE": base},
+            buildargs={"BASE_IMAGE": base, "PACKAGES": " ".join(packages)},
             labels={SCRIPT_LABEL: script_digest()},
+            network_mode="host" if packages else None,  # an engine need not have another network
             decode=True,
             rm=True,
         )

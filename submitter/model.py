@@ -8,7 +8,6 @@ written from them.
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -152,10 +151,6 @@ class SubmissionKey:
     def program(self, extension: str) -> str:
         """The program's key; `extension` as in `.py`."""
         return self._beside(extension)
-
-
-# The extension tells the program's key in the bucket and its name in the executor.
-LANGUAGES: Mapping[str, str] = {"python": ".py"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ from submitter.errors import (
     Unavailable,
 )
 from submitter.grading import Grader
+from submitter.languages import languages
 from submitter.lease import Lease
-from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
+from submitter.model import Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
 from submitter.policy import Policy
 from submitter.ports import CaseStore, ResultStore, Turn
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
@@ -58,7 +59,7 @@ class _Attempt:
 
     @property
     def program_key(self) -> str:
-        return self.metadata.key.program(LANGUAGES[self.language])
+        return self.metadata.key.program(languages()[self.language].extension)
 
 
 class SubmissionProcessor:
@@ -126,8 +127,9 @@ class SubmissionProcessor:
         except AssignmentRefused as exc:
             refusal = exc  # told when it is known that there is a submission
         crash.reached("P5")
-        if assignment is not None and assignment.language in LANGUAGES:  # where the metadata must say the same
-            program_key, most_bytes = key.program(LANGUAGES[assignment.language]), assignment.limits.source_bytes
+        if assignment is not None and assignment.language in languages():  # where the metadata must say the same
+            extension, most_bytes = languages()[assignment.language].extension, assignment.limits.source_bytes
+            program_key = key.program(extension)
             program_sought = _beside(lambda: self._results.get(program_key, most_bytes))
         stored = document.result()
         if stored is None:
@@ -137,7 +139,7 @@ class SubmissionProcessor:
             raise SubmissionRejected("The submission's metadata never arrived. Submit again.")
         attempt.metadata_version = stored.version
         crash.reached("P3")
-        metadata = attempt.metadata = parse_metadata(stored.data, key)
+        metadata = attempt.metadata = parse_metadata(stored.data, key, languages())
         if metadata.unknown_fields:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
 
@@ -152,7 +154,7 @@ class SubmissionProcessor:
                 f"There is no assignment {key.ref.assignment} in {key.ref.event}. "
                 "Check where you submitted, or tell your instructor."
             )
-        if assignment.language not in LANGUAGES:
+        if assignment.language not in languages():
             raise SubmissionRejected(
                 f"The assignment asks for programs in {assignment.language}, which cannot be graded here. "
                 "Tell your instructor, then submit again."

@@ -9,11 +9,12 @@ trigger runs this in a Lambda.
 import json
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus
 
 from submitter.errors import MessageNotUnderstood, SubmissionRejected
-from submitter.model import LANGUAGES, AssignmentRef, Metadata, SubmissionKey
+from submitter.model import AssignmentRef, Metadata, SubmissionKey
 
 MAX_BODY_CHARS = 1024 * 1024  # SQS's own limit on a body
 MAX_METADATA_BYTES = 64 * 1024
@@ -26,6 +27,7 @@ KNOWN_FIELDS = frozenset({"subid", "submissionid", "admin", "event", "assignment
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _GROUP_ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
+_PROGRAM = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9]+")
 _PERCENT_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -92,7 +94,8 @@ def parse_metadata_key(key: str) -> SubmissionKey:
 def is_ours_to_ignore(key: str) -> bool:
     """Whether an S3 event about this key is known and means nothing: a program, a result, a grading file."""
     *folders, name = key.split("/")
-    return folders[-1:] == ["grading"] or name.endswith((".results.json", ".out", *LANGUAGES.values()))
+    is_program = _PROGRAM.fullmatch(name) is not None and not name.endswith(".json")  # in whatever language
+    return folders[-1:] == ["grading"] or is_program or name.endswith((".results.json", ".out"))
 
 
 # -- messages -----------------------------------------------------------------------------------------------------
@@ -180,9 +183,9 @@ def _message_object(text: str) -> dict[str, Any]:
 # -- metadata -----------------------------------------------------------------------------------------------------
 
 
-def parse_metadata(data: bytes, key: SubmissionKey) -> Metadata:
+def parse_metadata(data: bytes, key: SubmissionKey, languages: Collection[str]) -> Metadata:
     """
-    Read a submission's metadata and hold it against the key under which it lay.
+    Read a submission's metadata and hold it against the key under which it lay; it may name one of these languages.
 
     Raises:
         SubmissionRejected: it cannot be read, or names another submission than its
@@ -218,8 +221,8 @@ def parse_metadata(data: bytes, key: SubmissionKey) -> Metadata:
             )
 
     language = document.get("language")
-    if language is not None and not (isinstance(language, str) and language in LANGUAGES):
-        raise SubmissionRejected(f"The language in the metadata is not one of: {', '.join(sorted(LANGUAGES))}.")
+    if language is not None and not (isinstance(language, str) and language in languages):
+        raise SubmissionRejected(f"The language in the metadata is not one of: {', '.join(sorted(languages))}.")
     return Metadata(
         key=key,
         tokens=_tokens(document.get("tokens")),

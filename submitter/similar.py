@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from submitter.errors import AssignmentRefused, HostShort, SubmissionRejected
-from submitter.model import LANGUAGES, AssignmentRef, SubmissionKey
+from submitter.languages import languages
+from submitter.model import AssignmentRef, SubmissionKey
 from submitter.ports import CaseStore, ResultStore
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.similarity import Fingerprints, Program, all_hashes, decode, fingerprint, lexer_for
@@ -122,12 +123,12 @@ def _fetch(store: ResultStore, ref: AssignmentRef, language: str, subid: str) ->
             if document is None:
                 continue
             found = True
-            metadata = parse_metadata(document.data, key)
+            metadata = parse_metadata(document.data, key, languages())
             written_in = metadata.language or language
-            if written_in not in LANGUAGES:
+            if written_in not in languages():
                 yield NotCompared(subid, f"its language, {written_in}, is not known here")
                 continue
-            program_key = key.program(LANGUAGES[written_in])
+            program_key = key.program(languages()[written_in].extension)
             program = store.get(program_key, MAX_PROGRAM_BYTES)
         except SubmissionRejected as exc:
             yield NotCompared(subid, str(exc))

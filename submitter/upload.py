@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from submitter.errors import SubmitterError
-from submitter.model import LANGUAGES, AssignmentRef, SubmissionKey
+from submitter.languages import languages
+from submitter.model import AssignmentRef, SubmissionKey
 from submitter.ports import ResultStore
 
 MAX_RESULTS_BYTES = 64 * 1024 * 1024
@@ -51,7 +52,7 @@ def upload(
         "tokens": list(tokens),
     }
     earlier_result = store.version(key.results)
-    store.put(key.program(LANGUAGES[language]), program, "text/plain; charset=utf-8")
+    store.put(key.program(languages()[language].extension), program, "text/plain; charset=utf-8")
     store.put(key.metadata, json.dumps(metadata).encode(), "application/json")
     return Submitted(key, earlier_result)
 

@@ -76,6 +76,7 @@ def cases() -> None:
 @click.option("--assignment", "ref", type=ASSIGNMENT, required=True)
 @click.option("--bucket", "in_bucket", is_flag=True, help="PATH is a prefix in SUBMITTER_BUCKET, not a folder here.")
 @limit_options
+@click.option("--language", help="Of the programs, such as c or python: docs/languages.md has them.")
 @click.option("--notices/--no-notices", default=None, help="Tell students of their results by e-mail, or not.")
 @as_json
 def cases_import(
@@ -86,6 +87,7 @@ def cases_import(
     comparison: Comparison | None,
     time_limit_s: float | None,
     memory_limit_mib: int | None,
+    language: str | None,
     notices: bool | None,
     as_json: bool,
 ) -> None:
@@ -107,6 +109,8 @@ def cases_import(
         assignment = with_options(
             dataclasses.replace(known, cases=imported), input_mode, comparison, time_limit_s, memory_limit_mib
         )
+        if language is not None:
+            assignment = dataclasses.replace(assignment, language=language)
         if notices is not None:
             assignment = dataclasses.replace(assignment, notices=notices)
         check_assignment(assignment)

@@ -106,7 +106,7 @@ def check(
     isolation: str | None,
     as_json: bool,
 ) -> int:
-    """Grade files on this machine, on all cores."""
+    """Grade files on this machine, on all cores; without an assignment, each in the language of its extension."""
     from submitter import app
     from submitter.checking import check_programs
     from submitter.grading import check_assignment
@@ -125,7 +125,10 @@ def check(
     try:
         with progress(len(programs), "checking") as advance:
             checked = []
-            for one in check_programs(runner, graded, programs, config.concurrency, advance):
+            checks = check_programs(
+                runner, graded, programs, config.concurrency, advance, by_extension=assignment is None
+            )
+            for one in checks:
                 everything_passed = everything_passed and one.passed_everything
                 if as_json:
                     print_json(one.document())
@@ -159,11 +162,12 @@ def submit(
 ) -> None:
     """Upload a program as the front end does."""
     from submitter import app, tables
+    from submitter.languages import language_of_file
     from submitter.upload import upload, wait_for_results
 
     config = quiet_config(BUCKET)
     store = app.open_results(config)
-    submitted = upload(store, assignment, tokens, program.read_bytes())
+    submitted = upload(store, assignment, tokens, program.read_bytes(), language_of_file(program))
     if wait_s is None:
         if as_json:
             print_json({"subid": submitted.key.subid, "key": submitted.key.metadata})

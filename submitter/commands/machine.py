@@ -85,6 +85,27 @@ def doctor(as_json: bool) -> int:
     return 0 if healthy else 1
 
 
+@click.command("languages")
+@click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]))
+@as_json
+def list_languages(sandbox: str | None, as_json: bool) -> None:
+    """The languages that programs may be in, and which tool chains are there to run them."""
+    from submitter import app, tables
+    from submitter.toolchains import find_tool_chains
+
+    runner = app.open_sandbox(quiet_config(sandbox=sandbox), executors=1)
+    try:
+        found = list(find_tool_chains(runner))
+    finally:
+        runner.close()
+    if as_json:
+        for one in found:
+            print_json(one.document())
+    else:
+        rows = [(one.language.name, one.language.extension, one.version or "no tool chain") for one in found]
+        tables.print_table(f"in {runner.name}", ["language", "extension", "version"], rows)
+
+
 @click.group()
 def image() -> None:
     """The executor image."""
@@ -93,12 +114,16 @@ def image() -> None:
 @image.command("build")
 @click.option("--base", default=None, metavar="IMAGE", help="The Python to build on; the default is an official image.")
 @click.option("--tag", default=None, metavar="IMAGE", help="Its name; the default is SUBMITTER_IMAGE.")
-def image_build(base: str | None, tag: str | None) -> None:
+@click.option(
+    "--languages", default="", metavar="NAME,…", help="Beside Python's, such as c,cpp,java; see docs/languages.md."
+)
+def image_build(base: str | None, tag: str | None, languages: str) -> None:
     """Build the executor image."""
     from submitter.image import DEFAULT_BASE, build
 
     config = quiet_config()
-    for line in build(tag or config.image, base or DEFAULT_BASE):
+    names = [name.strip() for name in languages.split(",") if name.strip()]
+    for line in build(tag or config.image, base or DEFAULT_BASE, names):
         click.echo(line, err=True)
     click.echo(f"built {tag or config.image}")
 

@@ -15,10 +15,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
+from submitter.languages import languages
 from submitter.resources import resource
 
 DIAGNOSTIC_BYTES = 2000  # of what a failed executor said on standard error
@@ -39,6 +41,7 @@ class BubblewrapLauncher:
         self._bwrap = find_bwrap()
         self._python = python or _find_python()
         self._arguments = arguments
+        self._shown = sorted({path for one in languages().values() for pattern in one.shown for path in glob(pattern)})
         self._script = str(resource("executeSubmission.py"))
 
     def probe(self) -> None:
@@ -113,7 +116,8 @@ class BubblewrapLauncher:
             for parent in reversed(base.parents[:-1]):
                 command += ["--perms", "0755", "--dir", str(parent)]  # else they are as closed as here, /root for one
             command += ["--ro-bind", str(base), str(base)]
-        for path in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"):
+        command += ["--perms", "0755", "--dir", "/etc"]  # or what is below is closed to a stranger
+        for path in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", *self._shown):
             command += ["--ro-bind-try", path, path]
         command += ["--proc", "/proc", "--dev", "/dev", "--chdir", "/"]
         for path in ("/tmp", "/dev/shm"):

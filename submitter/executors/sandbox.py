@@ -29,6 +29,7 @@ from submitter.executors.wire import (
     max_answer_bytes,
     setup_failure,
 )
+from submitter.languages import languages
 from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, Limits, RunResult
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
@@ -157,7 +158,7 @@ class ExecutorSandbox:
         clean = False
         try:
             out_of_memory = False
-            cases = _Cases(executor, job.limits, turns or Turns(), inputs, sends_ahead)
+            cases = _Cases(executor, job.limits, turns or Turns(), inputs, sends_ahead, _build_s(job))
             with contextlib.closing(cases):
                 try:
                     has_box = cases.begin(encode_request(job, self._start, len(inputs)))
@@ -188,11 +189,15 @@ class ExecutorSandbox:
 
     def _lend(self, job: Job) -> Executor:
         self._refuse_if_closed()
-        limits = job.limits
+        limits, language = job.limits, languages()[job.language]
+        memory_bytes, processes = limits.memory_bytes, limits.processes
+        if language.build:
+            memory_bytes = max(memory_bytes, language.build_limits.memory_bytes)
+            processes = max(processes, language.build_limits.processes)
         largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
         # What is small has room beside the executor's own: assignments with the same limits get the same room.
         extra_bytes = INPUT_COPIES * largest if largest > SMALL_INPUT_BYTES else 0
-        return self._lender.lend(Room(limits.memory_bytes + extra_bytes, limits.processes, limits.file_bytes))
+        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes))
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
@@ -229,10 +234,17 @@ class _Cases:
     """
 
     def __init__(
-        self, executor: Executor, limits: Limits, turns: Turns, inputs: Sequence[CaseInput], sends_ahead: bool
+        self,
+        executor: Executor,
+        limits: Limits,
+        turns: Turns,
+        inputs: Sequence[CaseInput],
+        sends_ahead: bool,
+        build_s: float,
     ) -> None:
+        """`build_s`: for how long the first answer may be late, since the program is built before."""
         self._executor, self._limits, self._turns = executor, limits, turns
-        self._inputs, self._sends_ahead = inputs, sends_ahead
+        self._inputs, self._sends_ahead, self._build_s = inputs, sends_ahead, build_s
         self._sent = self._received = 0  # how many
         self._said_done = False
         self._unanswered: deque[int] = deque()  # bytes of the lines of those between
@@ -327,10 +339,17 @@ class _Cases:
 
     def _read(self, *, is_first: bool) -> RunResult:
         limits = self._limits
-        line = self._executor.read_line(max_answer_bytes(limits), WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S)
+        timeout_s = WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S + (self._build_s if is_first else 0.0)
+        line = self._executor.read_line(max_answer_bytes(limits), timeout_s)
         if is_first and (reason := setup_failure(line)) is not None:
             raise NotBegun(f"the executor cannot run cases: {reason}")
         return decode_answer(line, limits)
+
+
+def _build_s(job: Job) -> float:
+    """Seconds that building the program may take, if it is built."""
+    language = languages()[job.language]
+    return WALL_STRETCH * language.build_limits.wall_time_s if language.build else 0.0
 
 
 def _may_be_unfair(result: RunResult) -> bool:

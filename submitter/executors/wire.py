@@ -14,9 +14,10 @@ import json
 from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.languages import languages, limits_document
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
-SCHEMA = 3
+SCHEMA = 4
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
@@ -36,23 +37,15 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
 
     `start` is how a case does: "fork" or "exec". `inputs` is how many are meant to follow.
     """
-    limits = job.limits
     return _line(
         {
             "schema": SCHEMA,
             "file_name": job.file_name,
-            "language": job.language,
+            "commands": languages()[job.language].commands(job.file_name, job.limits),
             "program": _base64(job.program),
             "start": start,
             "inputs": inputs,
-            "limits": {
-                "cpu_time_s": limits.cpu_time_s,
-                "wall_time_s": limits.wall_time_s,
-                "memory_bytes": limits.memory_bytes,
-                "output_bytes": limits.output_bytes,
-                "file_bytes": limits.file_bytes,
-                "processes": limits.processes,
-            },
+            "limits": limits_document(job.limits),
         }
     )
 

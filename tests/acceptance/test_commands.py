@@ -253,3 +253,25 @@ def test_a_copy_is_found_and_cases_have_statistics(world: World, no_daemon: None
     assert "import sys as wert" in page.read_text()
     statistics = documents(submitter(world, "cases", "stats", "--assignment", ref, "--json"))
     assert [(one["passed"], one["remarks"]) for one in statistics] == [(3, ["everybody passes"]), (2, [])]
+
+
+def test_an_assignment_may_be_in_another_language(world: World, daemon: RealDaemon, tmp_path: Path) -> None:
+    """Bash, since it is in every image: what it says of a program that does not parse reaches the student."""
+    cases = tmp_path / "cases"
+    cases.mkdir()
+    for file_name, text in {"test.in": "2\n", "test.out": "4\n", "grade.in": "3\n", "grade.out": "9\n"}.items():
+        (cases / file_name).write_text(text)
+    name = ["--assignment", "m.soltys/aws_labs/shell"]
+    refused = submitter(world, "cases", "import", str(cases), *name, "--language", "cobol", code=1)
+    assert "no language cobol; there is python, " in refused.stderr
+    submitter(world, "cases", "import", str(cases), *name, "--language", "bash")
+    program = tmp_path / "square.sh"
+    arguments = ["submit", str(program), *name, "--token", secrets.token_hex(16), "--wait", "60", "--json"]
+    program.write_text("echo $(($1 * $1))\n")
+    assert documents(submitter(world, *arguments))[0]["score"] == 2.0
+    program.write_text("if [\n")
+    [document] = documents(submitter(world, *arguments))
+    assert document["score"] == 0.0
+    assert "syntax error: unexpected end of file" in json.dumps(document)
+    [checked] = documents(submitter(world, "check", str(program), "--cases", str(cases), "--json", code=3))
+    assert [case["verdict"] for case in checked["cases"]] == ["compile_error"] * 2

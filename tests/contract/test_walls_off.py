@@ -218,7 +218,7 @@ SCRIPT_WALLS: dict[str, tuple[Patches, str, str]] = {
         r"it took 4",
     ),
     "the limit of memory": (
-        {" and OOM_COUNTER is None and self._outgrown(pids):": " and False:"},
+        {" and self.is_looked_at and self._outgrown(pids):": " and False:"},
         "S04_allocates_until_death",
         r"not memory_limit_exceeded",
     ),

@@ -110,6 +110,7 @@ COMMANDS = [
     ["similar"],
     ["dlq", "list"],
     ["dlq", "redrive"],
+    ["languages"],
     ["image", "build"],
     ["image", "check"],
     ["db", "migrate"],

@@ -13,9 +13,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"comparison", "policy"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
-    frozenset({"comparing"}),
-    frozenset({"hints"}),
-    frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
+    frozenset({"comparing", "resources"}),
+    frozenset({"hints", "languages"}),
+    frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
             "grading",
@@ -57,6 +57,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "checking",
             "similar",
             "similar_page",
+            "toolchains",
             "embedded_aws",
             "embedded_postgres",
         }
@@ -92,7 +93,7 @@ PURE = {
     "verdict": {"collections", "math", "typing"},
     "results": {"datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
-    "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
+    "protocol": {"collections", "json", "re", "typing", "unicodedata", "urllib"},
     "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
 }

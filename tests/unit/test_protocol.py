@@ -337,7 +337,7 @@ def metadata(**changes: Any) -> dict[str, Any]:
 
 
 def parse(document: object) -> Metadata:
-    return parse_metadata(json.dumps(document).encode(), KEY)
+    return parse_metadata(json.dumps(document).encode(), KEY, ("python", "c"))
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_good_metadata_is_read(changes: dict[str, Any], expected: Metadata) -> N
 
 def test_leading_slash_of_the_key_is_none_of_the_metadata() -> None:
     key = SubmissionKey(REF, SUBID, leading_slash=True)
-    assert parse_metadata(json.dumps(metadata()).encode(), key).key is key
+    assert parse_metadata(json.dumps(metadata()).encode(), key, ()).key is key
 
 
 def test_names_of_unknown_fields_are_few_and_short_however_many_there_are() -> None:
@@ -401,13 +401,13 @@ def test_names_of_unknown_fields_are_few_and_short_however_many_there_are() -> N
 @pytest.mark.timeout(20)
 def test_metadata_that_cannot_be_read_is_rejected_and_says_why(data: bytes, why: str) -> None:
     with pytest.raises(SubmissionRejected, match=why) as caught:
-        parse_metadata(data, KEY)
+        parse_metadata(data, KEY, ("python",))
     assert "sys." not in str(caught.value)  # no advice to a Python programmer: the reader is a student
 
 
 def test_metadata_as_large_as_allowed_is_read() -> None:
     data = json.dumps(metadata()).encode()
-    assert parse_metadata(data + b" " * (MAX_METADATA_BYTES - len(data)), KEY).tokens == (TOKEN,)
+    assert parse_metadata(data + b" " * (MAX_METADATA_BYTES - len(data)), KEY, ()).tokens == (TOKEN,)
 
 
 @pytest.mark.parametrize(
@@ -489,6 +489,6 @@ def test_tokens_are_never_quoted_in_a_rejection(token: str) -> None:
 )
 def test_no_metadata_has_any_other_effect_than_to_be_read_or_rejected(data: bytes) -> None:
     with suppress(SubmissionRejected):
-        read = parse_metadata(data, KEY)
+        read = parse_metadata(data, KEY, ("python",))
         assert read.key == KEY
         assert 1 <= len(read.tokens) <= MAX_TOKENS

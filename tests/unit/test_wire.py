@@ -64,9 +64,9 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
     assert request.count(b"\n") == 1
     assert request.endswith(b"\n")
     assert json.loads(request) == {
-        "schema": 3,
+        "schema": 4,
         "file_name": "x.py",
-        "language": "python",
+        "commands": None,
         "limits": {
             "cpu_time_s": 1.5,
             "wall_time_s": 3.0,
