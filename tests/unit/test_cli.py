@@ -113,6 +113,7 @@ COMMANDS = [
     ["cases", "import"],
     ["cases", "export"],
     ["cases", "list"],
+    ["cases", "verify"],
     ["notices", "list"],
     ["notices", "retry"],
 ]
