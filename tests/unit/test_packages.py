@@ -123,6 +123,23 @@ def test_an_assignment_comes_back_from_every_format(format: str, tmp_path: Path)
         assert again.cases == cases
 
 
+@pytest.mark.parametrize(
+    "text", ["exact", "whitespace ignore_case", "numbers absolute=1e-6", "numbers absolute=1e-6 relative=0.001"]
+)
+def test_how_outputs_are_compared_comes_back(text: str) -> None:
+    cases = (TestCase(CaseKind.GRADE, 1, "1\n", "yes\n"),)
+    assignment = Assignment(ref=REF, cases=cases, input_mode=InputMode.STDIN, comparison=Comparison.parse(text))
+    again = read(FORMATS["icpc"].write(problem_of(assignment, "icpc")))
+    assert assignment_of(again, REF, 2.0).comparison == assignment.comparison
+
+
+def test_a_comparison_by_patterns_is_in_no_package() -> None:
+    cases = (TestCase(CaseKind.GRADE, 1, "1\n", "y.s"),)
+    assignment = Assignment(ref=REF, cases=cases, input_mode=InputMode.STDIN, comparison=Comparison.parse("regex"))
+    with pytest.raises(AssignmentRefused, match="compares by regex"):
+        problem_of(assignment, "icpc")
+
+
 def test_an_assignment_that_gives_arguments_is_in_no_package() -> None:
     assignment = Assignment(ref=REF, cases=(TestCase(CaseKind.TEST, 1, "2", "4"),))
     with pytest.raises(AssignmentRefused, match="read standard input"):
@@ -280,6 +297,11 @@ def case(answer: bytes) -> Case:
         (OutputRule(rule=Rule.EXACT), b"yes", "exact"),
         (OutputRule(rule=Rule.TRAILING_BLANKS), b"yes", "trailing_blanks"),
         (OutputRule(ignore_case=True), b"42 !", "whitespace"),  # no letters: nothing to ignore
+        (OutputRule(ignore_case=True), b"yes", "whitespace ignore_case"),
+        (OutputRule(absolute=1e-6, relative=1e-6), b"1.5", "numbers absolute=1e-6 relative=1e-6"),
+        (OutputRule(ignore_case=True, absolute=1.5e-6), b"1.5 m", "numbers absolute=1.5e-6 ignore_case"),
+        (OutputRule(rule=Rule.UNORDERED_LINES), b"yes", "unordered_lines"),
+        (OutputRule(rule=Rule.UNORDERED_TOKENS), b"yes", "unordered_tokens"),
     ],
 )
 def test_a_rule_has_its_comparison(output: OutputRule, answer: bytes, comparison: str) -> None:
