@@ -2,7 +2,8 @@
 The `submitter` command: arguments in, exit code out.
 
 Exit codes: 0 done, 1 could not, 2 wrong use or settings; `check` ends with 3
-when some program did not pass everything. Data goes to standard output, all
+when some program did not pass everything, `cases verify` when some solution
+was not judged as its jury expects. Data goes to standard output, all
 else to standard error.
 """
 
@@ -14,7 +15,7 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, notices, policies, queues, similar
+from submitter.commands import courses, grading, machine, notices, packages, policies, queues, similar
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -75,3 +76,4 @@ for _command in (
     similar.similar,
 ):
     cli.add_command(_command)
+courses.cases.add_command(packages.verify)

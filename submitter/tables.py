@@ -1,5 +1,6 @@
 """What commands print for people: tables, with rich. Documents for machines are printed by the commands themselves."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,15 @@ def verdict_codes(verdicts: Iterable[Verdict]) -> Text:
     for verdict in verdicts:
         text.append(" " if text else "")
         text.append(verdict.code, style=_STYLES.get(verdict, "red"))
+    return text
+
+
+def verdict_counts(verdicts: Iterable[Verdict]) -> Text:
+    """How often each verdict came, in the order in which it came first: `12 AC 1 WA`."""
+    text = Text()
+    for verdict, count in Counter(verdicts).items():
+        text.append(" " if text else "")
+        text.append(f"{count} {verdict.code}", style=_STYLES.get(verdict, "red"))
     return text
 
 

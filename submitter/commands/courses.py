@@ -17,6 +17,7 @@ from submitter.commands.options import (
     with_options,
 )
 from submitter.errors import AssignmentRefused
+from submitter.languages import languages
 from submitter.model import Assignment, AssignmentRef, Comparison
 from submitter.resources import resource
 
@@ -78,6 +79,15 @@ def cases() -> None:
 @limit_options
 @click.option("--language", help="Of the programs, such as c or python: docs/languages.md has them.")
 @click.option("--notices/--no-notices", default=None, help="Tell students of their results by e-mail, or not.")
+@click.option(
+    "--reference",
+    "references",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A program that has to pass every case, in place of a package's own.",
+)
+@click.option("--no-verify", is_flag=True, help="Run no reference solution.")
+@click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]), help="For reference solutions.")
 @as_json
 def cases_import(
     path: str,
@@ -89,54 +99,94 @@ def cases_import(
     memory_limit_mib: int | None,
     language: str | None,
     notices: bool | None,
+    references: tuple[Path, ...],
+    no_verify: bool,
+    sandbox: str | None,
     as_json: bool,
 ) -> None:
     """
-    Put a grading folder into Postgres: {test,grade}.{in,out}, case N in line N.
+    Put cases into Postgres: from a grading folder or a problem package.
+
+    A grading folder has {test,grade}.{in,out}, case N in line N. A package is a folder, a zip or a tar archive in
+    ICPC's, Kattis's, DMOJ's or Polygon's format; its limits and comparison come along. Reference solutions, those of
+    the package or --reference, have to pass every case each time they are run.
 
     Makes the assignment if it is new, and replaces all of its cases; settings that no option names stay as they were.
     """
     from submitter import app
-    from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder
+    from submitter.folders import bucket_reader, local_reader, read_comparison
     from submitter.grading import check_assignment
+    from submitter.packages.formats import is_package
+    from submitter.packages.importing import from_folder, from_package, reference_of, verified
+    from submitter.packages.running import engine
 
-    config = quiet_config(DATABASE, *([BUCKET] if in_bucket else []))
-    read = bucket_reader(app.open_results(config), path) if in_bucket else local_reader(Path(path))
-    imported = read_folder(read)
-    comparison = comparison or read_comparison(read)
+    config = quiet_config(DATABASE, *([BUCKET] if in_bucket else []), sandbox=sandbox)
+    if not in_bucket and is_package(Path(path)):
+        imported = from_package(Path(path), comparison)
+    else:
+        read = bucket_reader(app.open_results(config), path) if in_bucket else local_reader(Path(path))
+        imported = from_folder(read)
+        comparison = comparison or read_comparison(read)
+    to_run = tuple(reference_of(one, languages()) for one in references) or imported.references(languages())
+    if not to_run and imported.problem is not None and not no_verify:
+        raise AssignmentRefused(
+            f"{path} has no accepted solution that can be run here; give a --reference program, or --no-verify"
+        )
     with app.open_cases(config) as store:
         known = store.load_assignment(ref) or Assignment(ref=ref, cases=())
-        assignment = with_options(
-            dataclasses.replace(known, cases=imported), input_mode, comparison, time_limit_s, memory_limit_mib
-        )
+        assignment = with_options(imported.over(known), input_mode, comparison, time_limit_s, memory_limit_mib)
         if language is not None:
             assignment = dataclasses.replace(assignment, language=language)
         if notices is not None:
             assignment = dataclasses.replace(assignment, notices=notices)
         check_assignment(assignment)
+        if to_run and not no_verify:
+            runner = app.open_sandbox(config)
+            try:
+                run = engine(runner, config.concurrency)
+                assignment = verified(assignment, imported, to_run, run, sets_limit=time_limit_s is None)
+            finally:
+                runner.close()
         store.save_assignment(assignment)
-    counts = {kind: sum(case.kind == kind for case in imported) for kind in ("test", "grade")}
+    for note in imported.notes:
+        click.echo(f"submitter: {note}", err=True)
+    counts = {kind: sum(case.kind == kind for case in assignment.cases) for kind in ("test", "grade")}
     if as_json:
-        print_json({"assignment": str(ref), "replaced": len(known.cases), **counts})
+        print_json({"assignment": str(ref), "format": imported.format, "replaced": len(known.cases), **counts})
     else:
         replaced = f" in place of {len(known.cases)}" if known.cases else ""
         click.echo(f"{ref}: {counts['test']} test and {counts['grade']} grade cases{replaced}")
 
 
 @cases.command("export")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
 @click.option("--assignment", "ref", type=ASSIGNMENT, required=True)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["folder", "icpc", "icpc-2023-07", "dmoj", "polygon"]),
+    default="folder",
+    help="A grading folder, or a problem package; a package may be a .zip.",
+)
 @as_json
-def cases_export(directory: Path, ref: AssignmentRef, as_json: bool) -> None:
-    """Write an assignment's cases as a grading folder."""
+def cases_export(target: Path, ref: AssignmentRef, format: str, as_json: bool) -> None:
+    """Write an assignment's cases as a grading folder or a problem package."""
     from submitter.folders import write_folder
+    from submitter.packages.assigned import problem_of
+    from submitter.packages.formats import write_package
 
+    if target.is_file():
+        raise click.UsageError(f"{target} is a file.")
     assignment = cases_to_check(quiet_config(DATABASE), None, ref)
-    broken = write_folder(directory, assignment.cases, assignment.comparison)
-    if as_json:
-        print_json({"assignment": str(ref), "directory": str(directory), "cases": len(assignment.cases)})
+    broken = 0
+    if format == "folder":
+        broken = write_folder(target, assignment.cases, assignment.comparison)
     else:
-        click.echo(f"{directory}: {len(assignment.cases)} cases")
+        write_package(target, problem_of(assignment, format))
+    if as_json:
+        print_json({"assignment": str(ref), "directory": str(target), "cases": len(assignment.cases)})
+    else:
+        click.echo(f"{target}: {len(assignment.cases)} cases")
     if broken:
         click.echo(rf"submitter: {broken} of them hold line breaks, written as the two characters \n", err=True)
 

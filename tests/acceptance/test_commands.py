@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from submitter.packages.formats import read_package
 from tests.acceptance.conftest import LAB5, RealDaemon, SharedDaemon, World
+from tests.problem_packages import LEGACY, unpacked
 
 SQUARE = "import sys\nprint(int(sys.argv[1]) ** 2)\n"
 GRADING = "m.soltys/aws_labs/cubes/grading"
@@ -150,6 +152,41 @@ def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, 
         ("grade", "3", "27"),
     ]
     assert "m.soltys/aws_labs/cubes" in submitter(world, "cases", "list").stdout
+
+
+def test_a_package_comes_in_if_its_solutions_pass_and_goes_out_again(world: World, tmp_path: Path) -> None:
+    package = unpacked(tmp_path / "twice", LEGACY)
+    name = ["--assignment", "m.soltys/aws_labs/twice"]
+    done = submitter(world, "cases", "import", str(package), *name, "--sandbox", "bubblewrap", "--json")
+    [told] = documents(done)
+    assert (told["format"], told["test"], told["grade"]) == ("icpc", 1, 1)
+    submitter(world, "cases", "export", str(tmp_path / "out.zip"), *name, "--format", "polygon")
+    assert [(case.input, case.answer) for case in read_package(tmp_path / "out.zip").cases] == [
+        (b"2\n", b"4\n"),
+        (b"3\n", b"6\n"),
+    ]
+    (package / "data" / "secret" / "01.ans").write_text("7\n")
+    refused = submitter(world, "cases", "import", str(package), *name, "--sandbox", "bubblewrap", code=1)
+    assert "does not pass grade 1" in refused.stderr
+    (package / "submissions" / "accepted" / "right.py").unlink()
+    refused = submitter(world, "cases", "import", str(package), *name, code=1)
+    assert "give a --reference program, or --no-verify" in refused.stderr
+    expected = [case["expected"] for case in documents(submitter(world, "cases", "list", *name, "--json"))]
+    assert expected == ["4\n", "6\n"], "what was refused changed nothing"
+    submitter(world, "cases", "import", str(package), *name, "--no-verify")
+    expected = [case["expected"] for case in documents(submitter(world, "cases", "list", *name, "--json"))]
+    assert expected == ["4\n", "7\n"]
+
+
+def test_a_folder_comes_in_if_the_reference_passes(world: World, tmp_path: Path) -> None:
+    (tmp_path / "test.in").write_text("2\n3\n")
+    (tmp_path / "test.out").write_text("4\n7\n")
+    (tmp_path / "right.py").write_text("import sys\nprint(2 * int(sys.argv[1]))\n")
+    run = ["cases", "import", str(tmp_path), "--assignment", "m.soltys/aws_labs/doubled", "--sandbox", "bubblewrap"]
+    refused = submitter(world, *run, "--reference", str(tmp_path / "right.py"), code=1)
+    assert "does not pass test 2 (right.py: wrong_answer)" in refused.stderr
+    (tmp_path / "test.out").write_text("4\n6\n")
+    submitter(world, *run, "--reference", str(tmp_path / "right.py"))
 
 
 def test_check_grades_against_an_assignment_in_postgres(world: World, program: Path, tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ COMMANDS = [
     ["cases", "export"],
     ["cases", "list"],
     ["cases", "stats"],
+    ["cases", "verify"],
     ["notices", "list"],
     ["notices", "retry"],
 ]

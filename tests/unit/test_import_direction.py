@@ -35,8 +35,15 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.wire",
             "executors.link",
             "executors.turns",
+            "packages.problem",
+            "packages.archive",
+            "packages.documents",
         }
     ),
+    frozenset({"packages.languages", "packages.expected", "packages.assigned"}),
+    frozenset({"packages.icpc", "packages.dmoj", "packages.polygon", "packages.verify"}),
+    frozenset({"packages.formats"}),
+    frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
     frozenset({"adapters.postgres_notices", "adapters.postgres_policy"}),
     frozenset({"adapters.postgres_attempts"}),
@@ -62,7 +69,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
-    frozenset({"daemon", "image", "stack"}),
+    frozenset({"daemon", "image", "stack", "packages.running"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
@@ -76,6 +83,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.notices",
             "commands.policies",
             "commands.similar",
+            "commands.packages",
         }
     ),
     frozenset({"cli"}),
@@ -140,11 +148,13 @@ def floor_of(room: str) -> int:
 
 
 def test_every_room_has_its_floor() -> None:
-    listed = set().union(*FLOORS) | {"adapters", "commands", "executors"}
+    listed = set().union(*FLOORS) | {"adapters", "commands", "executors", "packages"}
     assert set(ROOMS) == listed
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room not in {"adapters", "commands", "executors"}])
+@pytest.mark.parametrize(
+    "room", [room for room in ROOMS if room not in {"adapters", "commands", "executors", "packages"}]
+)
 def test_imports_point_downwards(room: str) -> None:
     upwards = {other for other in rooms_imported_by(room) if floor_of(other) >= floor_of(room)}
     assert not upwards, f"{room} imports {upwards} from its own floor or above"

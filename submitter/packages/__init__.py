@@ -1,0 +1,1 @@
+"""Problem packages of other systems: one small module a format, and what all of them share."""
