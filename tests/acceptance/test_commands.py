@@ -140,7 +140,8 @@ def test_cases_come_from_the_bucket_and_go_into_a_folder_and_back(world: World, 
     assert (imported["test"], imported["grade"]) == (2, 1)
     [exported] = documents(submitter(world, "cases", "export", str(tmp_path / "out"), *name, "--json"))
     assert exported["cases"] == 3
-    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == files
+    kept = files | {"comparison": "trailing_blanks\n"}
+    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == kept
     (tmp_path / "out" / "test.in").write_text("1\n2\n4\n")
     refused = submitter(world, "cases", "import", str(tmp_path / "out"), *name, code=1)
     assert "3 lines" in refused.stderr
