@@ -123,7 +123,7 @@ def need(name: str, sandbox: ExecutorSandbox) -> None:
     if shutil.which(program, path="/usr/local/bin:/usr/bin:/bin") is None or (
         sandbox.name == "docker" and name != "bash" and "SUBMITTER_TEST_LANGUAGES" not in os.environ
     ):
-        pytest.skip(f"{program} is not there")
+        pytest.skip(f"{program} is not in {sandbox.name}'s {'image' if sandbox.name == 'docker' else 'host'}")
 
 
 # -- what a program gets and gives --------------------------------------------------------------------------------
