@@ -261,7 +261,8 @@ def _log_outputs(patch: pytest.MonkeyPatch) -> None:
 
     def tell_more(outcome: Outcome) -> None:
         tell(outcome)
-        structlog.get_logger().info("case", printed=[one.run.stdout for one in outcome.report.case_results])  # type: ignore[union-attr]
+        assert outcome.report is not None
+        structlog.get_logger().info("case", printed=[one.run.stdout for one in outcome.report.case_results])
 
     patch.setattr(processing, "_tell", tell_more)
 
