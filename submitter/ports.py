@@ -5,7 +5,7 @@ Adapters turn a client library's exceptions into ours and decide nothing.
 Every call is bounded in time by its adapter.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +15,7 @@ from submitter.model import (
     AssignmentRef,
     AssignmentSummary,
     AttemptStart,
+    Environment,
     Job,
     Notice,
     NoticeLine,
@@ -25,6 +26,7 @@ from submitter.model import (
     SubmissionState,
     SubmissionSummary,
 )
+from submitter.test_sets import Content, Plan, PublishedResult, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class SubmissionQueue(Protocol):
 
     def send(self, body: str, group: str | None = None) -> None:
         """Put a message on the queue; `group` is whose it is (protocol.message_group), for a fair order."""
+        ...
+
+    def waiting(self) -> int:
+        """About how many messages could be received now."""
         ...
 
     def check(self) -> None:
@@ -116,6 +122,12 @@ class Turn(Protocol):
 
     results_version: str | None
     """Of the results.json that lies there, as the last turn that published told; None if nothing was published yet."""
+
+    test_set: int | None
+    """The number of the test set that the attempt is judged by, where that is known."""
+
+    published_attempt: int | None
+    """Whose result the student sees now."""
 
     unknown_tokens: int
     """How many of the submission's tokens nobody registered."""
@@ -182,11 +194,57 @@ class Mailer(Protocol):
         ...
 
 
+class RejudgeStore(Protocol):
+    """Test sets, runs and plans as they are kept, to judge anew without running. All methods raise CasesUnavailable."""
+
+    def note_test_set(self, assignment: Assignment) -> int:
+        """The number of this version of the assignment's test set, which is kept from now on; from 1, by content."""
+        ...
+
+    def load_test_set(self, ref: AssignmentRef, number: int) -> Content | None:
+        """A version as it was noted; None if there is none."""
+        ...
+
+    def published(
+        self, ref: AssignmentRef, most: int, after: str = "", among: Collection[str] | None = None
+    ) -> Sequence[PublishedResult]:
+        """
+        Graded submissions of an assignment as their students see them, at most `most`, by subid.
+
+        Only those after the subid `after`, and `among` these, if that is given.
+        """
+        ...
+
+    def kept_runs(self, wanted: Mapping[int, Collection[str]]) -> Mapping[tuple[int, str], RunResult]:
+        """
+        Runs that may be judged again, by attempt and run key, as far as there are such.
+
+        Args:
+            wanted: run keys by attempt: the attempt's own run is given, or else the latest of any attempt.
+        """
+        ...
+
+    def save_plan(self, plan: Plan) -> int:
+        """Keep a plan; returns its id."""
+        ...
+
+    def load_plan(self, plan_id: int) -> Plan | None:
+        """As it was saved."""
+        ...
+
+    def standing(self, plan_id: int) -> Mapping[str, Standing]:
+        """By subid, what has become of each of a plan's submissions since it was made."""
+        ...
+
+
 class CaseStore(Protocol):
     """Assignments, cases, registrations, submissions and results. All methods raise CasesUnavailable."""
 
     @property
     def notices(self) -> NoticeStore: ...
+
+    @property
+    def rejudging(self) -> RejudgeStore: ...
 
     def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
         """
@@ -262,6 +320,11 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str:
         """What it is, for people: `docker`, `bubblewrap`."""
+        ...
+
+    @property
+    def environment(self) -> Environment | None:
+        """What programs run in now; None if that cannot be told, and then no run is kept to be judged again."""
         ...
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:

@@ -14,6 +14,7 @@ import contextlib
 import contextvars
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
@@ -36,6 +37,7 @@ from submitter.model import LANGUAGES, Assignment, AttemptStart, Metadata, Outco
 from submitter.ports import CaseStore, ResultStore, Turn
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.results import encode_graded, encode_out, encode_rejected
+from submitter.test_sets import program_digest
 
 log = structlog.get_logger()
 
@@ -50,6 +52,8 @@ class _Attempt:
     metadata_version: str | None = None
     language: str = "python"
     upload: str | None = None  # the program's version
+    assignment: Assignment | None = None
+    program_digest: str | None = None
     missing: str | None = None  # the key at which a file was looked for in vain
 
     @property
@@ -66,6 +70,7 @@ class SubmissionProcessor:
         self._results = results
         self._grader = grader
         self._worker = worker
+        self._publisher = Publisher(cases, results)
 
     def process(self, key: SubmissionKey, lease: Lease, *, still_wait: bool = True, dry_run: bool = False) -> Outcome:
         """
@@ -84,6 +89,7 @@ class SubmissionProcessor:
         """
         attempt = _Attempt(Metadata(key, ()))
         outcome = None
+        began_s = time.monotonic()
         try:
             assignment, program = self._fetch(key, attempt, still_wait)
             # Of a graded submission the program alone matters: its metadata may be the same in every upload.
@@ -97,18 +103,20 @@ class SubmissionProcessor:
                 attempt.metadata_version = attempt.metadata_version or self._results.version(key.metadata)
             watched = {attempt.program_key: attempt.upload, key.metadata: attempt.metadata_version}
 
+        fetch_s = time.monotonic() - began_s
         with contextlib.nullcontext() if dry_run else self._attempt(key, attempt, lease) as attempt_id:
             if outcome is None:
                 try:
                     report = self._grader.grade(assignment, program.data, key.subid, lease.refuse_if_lost)
-                    outcome = Outcome(report=report)
+                    phases = dataclasses.replace(report.phases, fetch_s=fetch_s)
+                    outcome = Outcome(report=dataclasses.replace(report, phases=phases))
                 except SubmissionRejected as exc:
                     outcome = Outcome(reason=str(exc))
             if attempt_id is not None:
                 crash.reached("P9")
                 lease.refuse_if_lost()
                 lease.uncover()
-                self._publish(key, attempt_id, watched, outcome)
+                self._publisher.publish(key, attempt_id, watched, outcome)
         _tell(outcome)
         return outcome
 
@@ -133,6 +141,7 @@ class SubmissionProcessor:
             raise SubmissionRejected("The submission's metadata never arrived. Submit again.")
         attempt.metadata_version = stored.version
         crash.reached("P3")
+        attempt.assignment = assignment
         metadata = attempt.metadata = parse_metadata(stored.data, key)
         if metadata.unknown_fields:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
@@ -163,7 +172,7 @@ class SubmissionProcessor:
                 raise NotThereYet(f"no program at {attempt.program_key}")
             attempt.missing = attempt.program_key
             raise SubmissionRejected("Your program never arrived, only its description did. Submit again.")
-        attempt.upload = program.version
+        attempt.upload, attempt.program_digest = program.version, program_digest(program.data)
         crash.reached("P4")
         return assignment, program
 
@@ -180,6 +189,8 @@ class SubmissionProcessor:
                 receive_count=lease.receive_count,
                 message_id=lease.message_id,
                 lease_s=lease.timeout_s,
+                assignment=attempt.assignment,
+                program_digest=attempt.program_digest,
             )
         )
         lease.cover(attempt_id)
@@ -192,47 +203,67 @@ class SubmissionProcessor:
                 self._cases.end_attempt(attempt_id, _own_failure(exc))
             raise
 
-    # -- what goes out --------------------------------------------------------------------------------------------
 
-    def _publish(self, key: SubmissionKey, attempt_id: int, watched: dict[str, str | None], outcome: Outcome) -> None:
+# -- what goes out ------------------------------------------------------------------------------------------------
+
+
+class Publisher:
+    """Publishes outcomes, each in its submission's turn. Safe to use from several threads."""
+
+    def __init__(self, cases: CaseStore, results: ResultStore) -> None:
+        self._cases = cases
+        self._results = results
+
+    def publish(
+        self,
+        key: SubmissionKey,
+        attempt_id: int,
+        watched: dict[str, str | None],
+        outcome: Outcome,
+        *,
+        replaces: int | None = None,
+    ) -> None:
         """
         Write over the result that Postgres says is there, if nothing newer was uploaded.
 
         If another lies there, its attempt was never recorded: it died, or its
         turn was lost, or ours was. So the turn is taken again, with the version
         seen before it; should that have changed once more, all is done again.
+
+        Args:
+            watched: versions by key, which must still be those in the bucket.
+            replaces: the attempt whose result alone may be written over; None: any.
+
+        Raises:
+            NewerUpload: something else lies there; the outcome is in the history, not published.
         """
-        is_published = self._take_turn(attempt_id, key, watched, outcome, lambda turn: turn.results_version)
+        sought = _Sought(key, attempt_id, watched, outcome, replaces)
+        is_published = self._take_turn(sought, lambda turn: turn.results_version)
         if is_published is None:
             seen = self._results.version(key.results)
-            is_published = self._take_turn(attempt_id, key, watched, outcome, lambda _: seen, is_last=True)
+            is_published = self._take_turn(sought, lambda _: seen, is_last=True)
         crash.reached("P12")
         if not is_published:
             raise NewerUpload("a newer upload arrived meanwhile")
 
     def _take_turn(
-        self,
-        attempt_id: int,
-        key: SubmissionKey,
-        watched: dict[str, str | None],
-        outcome: Outcome,
-        seen: Callable[[Turn], str | None],
-        *,
-        is_last: bool = False,
+        self, sought: "_Sought", seen: Callable[[Turn], str | None], *, is_last: bool = False
     ) -> bool | None:
         """Whether it was published; None, and nothing recorded, if another result than the one `seen` lies there."""
-        with self._cases.publish_turn(attempt_id) as turn:
+        with self._cases.publish_turn(sought.attempt_id) as turn:
             if turn.unknown_tokens:
                 log.warning("tokens_unknown", count=turn.unknown_tokens)
             written = None
-            if all(self._results.version(name) == version for name, version in watched.items()):
-                written = self._write(key, outcome, seen(turn))
+            if sought.replaces in {None, turn.published_attempt} and all(
+                self._results.version(name) == version for name, version in sought.watched.items()
+            ):
+                written = self._write(sought.key, sought.outcome, seen(turn), turn.test_set)
                 if written is None and not is_last:
                     return None
-            turn.record(outcome, published=written is not None, results_version=written)
+            turn.record(sought.outcome, published=written is not None, results_version=written)
             return written is not None
 
-    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None) -> str | None:
+    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None, test_set: int | None) -> str | None:
         """
         `.out` first, results.json last: a reader who sees the second has both.
 
@@ -240,7 +271,7 @@ class SubmissionProcessor:
         the turn's lock be lost on the way (Postgres restarts), a newer result stays.
         """
         if outcome.report is not None:
-            out, results = encode_out(outcome.report), encode_graded(key, outcome.report)
+            out, results = encode_out(outcome.report), encode_graded(key, outcome.report, test_set)
         else:
             assert outcome.reason is not None
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
@@ -249,6 +280,17 @@ class SubmissionProcessor:
         written = self._results.replace(key.results, results, "application/json", seen)
         crash.reached("P11")
         return written
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sought:
+    """What is to be published, and under which conditions."""
+
+    key: SubmissionKey
+    attempt_id: int
+    watched: dict[str, str | None]
+    outcome: Outcome
+    replaces: int | None
 
 
 def _beside(call: Callable[[], T]) -> "Future[T]":

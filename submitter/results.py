@@ -45,8 +45,13 @@ def encode_out(report: GradeReport) -> bytes:
     return encode_lines([result.run.stdout for result in report.case_results if result.case.kind is CaseKind.TEST])
 
 
-def encode_graded(key: SubmissionKey, report: GradeReport) -> bytes:
-    """`<subid>.results.json` of a graded submission (docs/results.schema.json)."""
+def encode_graded(key: SubmissionKey, report: GradeReport, test_set: int | None = None) -> bytes:
+    """
+    `<subid>.results.json` of a graded submission (docs/results.schema.json).
+
+    `test_set` is the number of the test set's version, where it is known. Not its digest, from which a hidden expected
+    output could be guessed; nor the host and the phases, whose times are those of hidden cases, too.
+    """
     tests = [_test_entry(number, result) for number, result in enumerate(report.case_results, start=1)]
     return _encode(
         _head(key, "graded")
@@ -56,6 +61,8 @@ def encode_graded(key: SubmissionKey, report: GradeReport) -> bytes:
             "execution_time": round(_visible_time_s(report), 3),
             "tests": tests,
         }
+        | ({} if test_set is None else {"test_set": test_set})
+        | ({} if report.environment is None else {"image": report.environment.image})
     )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
+from submitter.adapters.memory_rejudging import MemoryRejudgeStore, Seen
 from submitter.errors import (
     AlreadyGraded,
     AssignmentRefused,
@@ -49,6 +50,8 @@ class Attempt:
 class _MemoryTurn:
     store: FailsOnRequest
     results_version: str | None
+    test_set: int | None
+    published_attempt: int | None
     unknown_tokens: int
     noted: list[tuple[Outcome, bool, str | None]] = field(default_factory=list)
 
@@ -72,7 +75,9 @@ class MemoryCaseStore(FailsOnRequest):
         clock: monotonic seconds, by which leases end.
     """
 
-    _calls_elsewhere = frozenset({"record", "claim", "settle"})
+    _calls_elsewhere = frozenset(
+        {"record", "claim", "settle", "published", "kept_runs", "save_plan", "load_plan", "standing"}
+    )
 
     def __init__(
         self,
@@ -84,6 +89,7 @@ class MemoryCaseStore(FailsOnRequest):
         self._clock = clock
         self.history: list[Attempt] = []
         self.notices = MemoryNoticeStore(self._fail_if_told, clock, now, self.email_of)
+        self.rejudging = MemoryRejudgeStore(self._fail_if_told, self._finished)
         self._shown: dict[tuple[AssignmentRef, str], Attempt] = {}
         self._turn_wait_s = turn_wait_s
         self._now = now
@@ -115,8 +121,10 @@ class MemoryCaseStore(FailsOnRequest):
             raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
+        kept = replace(assignment, cases=tuple(cases))
+        self.rejudging.number_of(kept)
         with self._lock:
-            self._assignments[assignment.ref] = (replace(assignment, cases=tuple(cases)), self._now())
+            self._assignments[assignment.ref] = (kept, self._now())
 
     def list_assignments(self) -> Sequence[AssignmentSummary]:
         self._fail_if_told("list_assignments")
@@ -196,7 +204,14 @@ class MemoryCaseStore(FailsOnRequest):
             key = attempt.start.key
             with self._lock:
                 unknown_tokens = sum(token not in self._emails for token in attempt.start.tokens)
-            turn = _MemoryTurn(self, self._results_versions.get((key.ref, key.subid)), unknown_tokens)
+            judged_by, shown = attempt.start.assignment, self._shown.get((key.ref, key.subid))
+            turn = _MemoryTurn(
+                self,
+                self._results_versions.get((key.ref, key.subid)),
+                None if judged_by is None else self.rejudging.number_of(judged_by),
+                None if shown is None else shown.attempt_id,
+                unknown_tokens,
+            )
             yield turn
             for outcome, published, version in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
@@ -204,6 +219,16 @@ class MemoryCaseStore(FailsOnRequest):
                     self._states[key.ref, key.subid] = SubmissionState(outcome.state)
                     self._results_versions[key.ref, key.subid] = version or ""
                     self._show(attempt, outcome)
+
+    def _finished(self) -> list[Seen]:
+        """For `rejudging`."""
+        with self._lock:
+            shown = {attempt.attempt_id for attempt in self._shown.values()}
+            return [
+                Seen(one.attempt_id, one.start, one.outcome, one.attempt_id in shown)
+                for one in self.history
+                if one.outcome is not None
+            ]
 
     @contextmanager
     def _turn_of(self, key: SubmissionKey) -> Iterator[None]:

@@ -23,6 +23,7 @@ from submitter.adapters.postgres_connections import (
     storable,
 )
 from submitter.adapters.postgres_notices import PostgresNoticeStore
+from submitter.adapters.postgres_rejudging import PostgresRejudgeStore, note_test_set
 from submitter.errors import AssignmentRefused
 from submitter.model import (
     MAX_CASES_BYTES,
@@ -59,6 +60,7 @@ class PostgresCaseStore:
         self._connections = Connections(database_url, pool_size, lock_timeout_s=lock_timeout_s)
         self._transaction = self._connections.transaction
         self.notices = PostgresNoticeStore(self._connections)
+        self.rejudging = PostgresRejudgeStore(self._connections)
 
     def close(self) -> None:
         """Close the connections that are not in use, and the others when they come back. A second call does nothing."""
@@ -168,6 +170,7 @@ class PostgresCaseStore:
                         for case in assignment.cases
                     ],
                 )
+                note_test_set(connection, assignment)
         except Refused as exc:
             raise AssignmentRefused(f"{ref} cannot be stored: {exc}") from exc
 

@@ -6,18 +6,20 @@ bucket while the transaction stays open, so that two attempts can never publish
 in one order and be recorded in the other.
 """
 
+import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
-from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
+from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
+from submitter.adapters.postgres_rejudging import note_test_set
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
-from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
-
-KEPT_OUTPUT_BYTES = 64 * 1024  # of each case's stdout and stderr; the CHECKs of submitter.case_results say the same
+from submitter.model import MOST_FAILURES, AttemptStart, Outcome, Phases, RunResult
+from submitter.test_sets import KEPT_OUTPUT_BYTES, digest_of, may_be_judged_again
 
 
 def begin_attempt(connection: Connection, start: AttemptStart) -> int:
@@ -57,8 +59,11 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
         )
     attempt = connection.execute(
         "INSERT INTO submitter.attempts "
-        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second') RETURNING id",
+        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at, "
+        "program_sha256, has_leading_slash, plan_id, test_set_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second', %s, %s, %s, "
+        "(SELECT id FROM submitter.test_sets WHERE (admin, event, assignment, digest) = (%s, %s, %s, %s))) "
+        "RETURNING id, test_set_id",
         (
             submission_id,
             number,
@@ -67,9 +72,21 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
             start.receive_count,
             start.message_id,
             start.lease_s,
+            start.program_digest,
+            start.key.leading_slash,
+            start.plan_id,
+            storable(ref.admin),
+            storable(ref.event),
+            storable(ref.assignment),
+            digest_of(start.assignment) if start.assignment else None,
         ),
     ).fetchone()
-    return int(only_value(attempt))
+    assert attempt is not None
+    attempt_id, test_set_id = attempt
+    if start.assignment is not None and test_set_id is None:
+        noted, _ = note_test_set(connection, start.assignment)
+        connection.execute("UPDATE submitter.attempts SET test_set_id = %s WHERE id = %s", (noted, attempt_id))
+    return int(attempt_id)
 
 
 def renew_lease(connection: Connection, attempt_id: int, for_s: float) -> bool:
@@ -94,6 +111,7 @@ def end_attempt(connection: Connection, attempt_id: int, failure: str | None) ->
 @contextmanager
 def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn"]:
     """See the port's `publish_turn`; the turn ends with the transaction."""
+    began_s = time.monotonic()
     # Two statements, since the second must see what was committed while the first waited; but sent at once.
     with our_errors(), connection.pipeline():
         held = connection.execute(
@@ -104,7 +122,8 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         # Whoever would take the lease over, or publish, must wait for the row that is held now.
         found = connection.execute(
             """
-            SELECT t.lease_expires_at, s.id, s.results_version,
+            SELECT t.lease_expires_at, s.id, s.results_version, s.published_attempt,
+                   (SELECT number FROM submitter.test_sets WHERE id = t.test_set_id),
                    (SELECT a.notices FROM submitter.assignments AS a
                     WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment)),
                    (SELECT count(*) FROM unnest(s.tokens) AS handed_in
@@ -117,7 +136,7 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         ).fetchone()
     if held.rowcount == 0 or found is None:
         raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
-    lease_expires_at, submission_id, results_version, wants_notices, unknown_tokens = found
+    lease_expires_at, submission_id, results_version, published, test_set, wants_notices, unknown_tokens = found
     if lease_expires_at is None:
         raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
     yield PostgresTurn(
@@ -125,8 +144,11 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         submission_id,
         attempt_id,
         results_version=results_version,
+        published_attempt=published,
+        test_set=test_set,
         unknown_tokens=unknown_tokens,
         wants_notices=bool(wants_notices),
+        began_s=began_s,
     )
     if connection.info.transaction_status is TransactionStatus.INERROR:
         # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
@@ -143,10 +165,16 @@ class PostgresTurn:
         attempt_id: int,
         *,
         results_version: str | None,
+        published_attempt: int | None,
+        test_set: int | None,
         unknown_tokens: int,
         wants_notices: bool,
+        began_s: float,
     ) -> None:
         self.results_version = results_version
+        self.published_attempt = published_attempt
+        self.test_set = test_set
+        self._began_s = began_s  # on the monotonic clock
         self.unknown_tokens = unknown_tokens
         self._wants_notices = wants_notices
         self._connection = connection
@@ -166,12 +194,14 @@ class PostgresTurn:
             raise RuntimeError("a turn records one outcome")
         self._is_recorded = True
         report = outcome.report
+        environment, phases = (report.environment, report.phases) if report else (None, Phases())
         # In a pipeline: all of it is sent at once, and answered at its end.
         with our_errors(), self._connection.pipeline():
             self._connection.execute(
                 "INSERT INTO submitter.results "
-                "(attempt_id, state, reason, score, max_score, execution_time_s, published) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                "(attempt_id, state, reason, score, max_score, execution_time_s, published, "
+                "image, isolation, fetch_s, wait_s, run_s, judge_s, publish_s) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -180,6 +210,13 @@ class PostgresTurn:
                     numeric(report.max_score if report else 0.0),
                     report.execution_time_s if report else 0.0,
                     published,
+                    environment.image if environment else None,
+                    environment.isolation if environment else None,
+                    phases.fetch_s,
+                    phases.wait_s,
+                    phases.run_s,
+                    phases.judge_s,
+                    time.monotonic() - self._began_s,
                 ),
             )
             with self._connection.cursor() as cursor:
@@ -187,8 +224,9 @@ class PostgresTurn:
                     """
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
-                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
+                        ending, run_key, may_be_judged_again, stdout_sha256)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     """,
                     [
                         (
@@ -209,6 +247,10 @@ class PostgresTurn:
                             len(result.run.stderr),
                             result.run.starved_s,
                             _earlier_run(result.run.earlier),
+                            result.run.ending.value,
+                            result.run_key,
+                            may_be_judged_again(result),
+                            _digest_if_cut(result.run.stdout),
                         )
                         for result in (report.case_results if report else ())
                     ],
@@ -257,6 +299,10 @@ def _refuse_if_needless(connection: Connection, submission_id: int, upload: str 
         raise SubmissionBusy(f"{taken[0]} is grading this upload", free_in_s=max(0.0, taken[1]))
     if failures >= MOST_FAILURES:
         raise FailedTooOften(f"failed {failures} times, the last time with: {last_failure}")
+
+
+def _digest_if_cut(output: bytes) -> str | None:
+    return hashlib.sha256(output).hexdigest() if len(output) > KEPT_OUTPUT_BYTES else None
 
 
 def _earlier_run(run: RunResult | None) -> Jsonb | None:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"comparison"}),
     frozenset({"", "errors", "model", "crash", "comparing"}),  # "" is submitter/__init__.py, with the version
-    frozenset({"hints"}),
+    frozenset({"hints", "test_sets"}),
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -33,7 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices"}),
+    frozenset({"adapters.postgres_notices", "adapters.postgres_rejudging", "adapters.memory_rejudging"}),
     frozenset({"adapters.postgres_attempts"}),
     frozenset(
         {
@@ -54,12 +54,21 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
-    frozenset({"daemon", "image", "stack"}),
+    frozenset({"daemon", "image", "stack", "rejudging"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
-    frozenset({"commands.grading", "commands.machine", "commands.courses", "commands.queues", "commands.notices"}),
+    frozenset(
+        {
+            "commands.grading",
+            "commands.machine",
+            "commands.courses",
+            "commands.queues",
+            "commands.notices",
+            "commands.rejudging",
+        }
+    ),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -71,6 +80,7 @@ PURE = {
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
+    "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
