@@ -193,7 +193,7 @@ def open_rejudger(config: Config) -> Iterator["Rejudger"]:
             open_sandbox=open_one,
             waiting=queue.waiting,
             worker=worker_name(),
-            threads=config.concurrency,
+            threads=min(2 * config.concurrency, config.concurrency + SPARE_CONNECTIONS),  # they mostly wait
         )
 
 

@@ -222,6 +222,7 @@ class Publisher:
         outcome: Outcome,
         *,
         replaces: int | None = None,
+        is_out_there: bool = False,
     ) -> None:
         """
         Write over the result that Postgres says is there, if nothing newer was uploaded.
@@ -233,11 +234,12 @@ class Publisher:
         Args:
             watched: versions by key, which must still be those in the bucket.
             replaces: the attempt whose result alone may be written over; None: any.
+            is_out_there: the `.out` of that result is the outcome's, too, so that it need not be written.
 
         Raises:
             NewerUpload: something else lies there; the outcome is in the history, not published.
         """
-        sought = _Sought(key, attempt_id, watched, outcome, replaces)
+        sought = _Sought(key, attempt_id, watched, outcome, replaces, is_out_there)
         is_published = self._take_turn(sought, lambda turn: turn.results_version)
         if is_published is None:
             seen = self._results.version(key.results)
@@ -257,25 +259,27 @@ class Publisher:
             if sought.replaces in {None, turn.published_attempt} and all(
                 self._results.version(name) == version for name, version in sought.watched.items()
             ):
-                written = self._write(sought.key, sought.outcome, seen(turn), turn.test_set)
+                written = self._write(sought, seen(turn), turn.test_set)
                 if written is None and not is_last:
                     return None
             turn.record(sought.outcome, published=written is not None, results_version=written)
             return written is not None
 
-    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None, test_set: int | None) -> str | None:
+    def _write(self, sought: "_Sought", seen: str | None, test_set: int | None) -> str | None:
         """
         `.out` first, results.json last: a reader who sees the second has both.
 
         The second is written only over the version seen; returns the new one, or None. Should
         the turn's lock be lost on the way (Postgres restarts), a newer result stays.
         """
+        key, outcome = sought.key, sought.outcome
         if outcome.report is not None:
             out, results = encode_out(outcome.report), encode_graded(key, outcome.report, test_set)
         else:
             assert outcome.reason is not None
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
-        self._results.put(key.out, out, "text/plain; charset=utf-8")
+        if not sought.is_out_there:
+            self._results.put(key.out, out, "text/plain; charset=utf-8")
         crash.reached("P10")
         written = self._results.replace(key.results, results, "application/json", seen)
         crash.reached("P11")
@@ -291,6 +295,7 @@ class _Sought:
     watched: dict[str, str | None]
     outcome: Outcome
     replaces: int | None
+    is_out_there: bool
 
 
 def _beside(call: Callable[[], T]) -> "Future[T]":

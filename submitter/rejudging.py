@@ -444,11 +444,25 @@ class Rejudger:
         try:
             watched = {key.program(LANGUAGES[assignment.language]): published.upload}
             outcome = Outcome(report=report)
-            self._publisher.publish(key, attempt_id, watched, outcome, replaces=published.attempt_id)
+            self._publisher.publish(
+                key,
+                attempt_id,
+                watched,
+                outcome,
+                replaces=published.attempt_id,
+                is_out_there=_has_same_outputs(published, report),
+            )
         except BaseException:
             with contextlib.suppress(Unavailable):
                 self._cases.end_attempt(attempt_id, None)
             raise
+
+
+def _has_same_outputs(published: PublishedResult, report: GradeReport) -> bool:
+    """Whether the `test` cases of both have the very same runs, in the same order: an attempt's own are taken first."""
+    before = [line.run_key for line in published.cases if line.kind is CaseKind.TEST]
+    now = [result.run_key for result in report.case_results if result.case.kind is CaseKind.TEST]
+    return None not in before and before == now
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,7 @@ class CaseLine:
     verdict: Verdict
     points: float
     max_points: float
+    run_key: str | None
 
     @property
     def name(self) -> str:

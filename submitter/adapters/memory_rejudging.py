@@ -83,7 +83,8 @@ class MemoryRejudgeStore:
             score=report.score,
             max_score=report.max_score,
             cases=tuple(
-                CaseLine(r.case.kind, r.case.ordinal, r.verdict, r.points, r.case.points) for r in report.case_results
+                CaseLine(r.case.kind, r.case.ordinal, r.verdict, r.points, r.case.points, r.run_key)
+                for r in report.case_results
             ),
         )
 

@@ -79,7 +79,8 @@ class PostgresRejudgeStore:
                 """
                 SELECT s.subid, s.tokens, s.language, a.id, a.upload, a.program_sha256, a.has_leading_slash,
                        t.number AS test_set, r.image, r.isolation, r.score, r.max_score,
-                       (SELECT json_agg(json_build_array(c.kind, c.ordinal, c.verdict, c.points, c.max_points)
+                       (SELECT json_agg(json_build_array(c.kind, c.ordinal, c.verdict, c.points, c.max_points,
+                                                         c.run_key)
                                         ORDER BY c.kind = 'grade', c.ordinal)
                         FROM submitter.case_results AS c WHERE c.attempt_id = a.id) AS cases
                 FROM submitter.submissions AS s
@@ -114,8 +115,8 @@ class PostgresRejudgeStore:
                 score=float(row["score"]),
                 max_score=float(row["max_score"]),
                 cases=tuple(
-                    CaseLine(CaseKind(kind), ordinal, Verdict.named(verdict), float(points), float(max_points))
-                    for kind, ordinal, verdict, points, max_points in row["cases"] or ()
+                    CaseLine(CaseKind(kind), ordinal, Verdict.named(verdict), float(points), float(max_points), run_key)
+                    for kind, ordinal, verdict, points, max_points, run_key in row["cases"] or ()
                 ),
             )
             for row in rows

@@ -231,6 +231,19 @@ def test_a_plan_is_made_so_without_running_anything(world: World) -> None:
     assert world.store.objects[SubmissionKey(REF, BOB, leading_slash=True).out].data == out
 
 
+def test_the_outputs_are_written_when_a_test_case_comes_or_goes(world: World) -> None:
+    """Line N of `.out` belongs to test case N of results.json."""
+    world.grade(ADA, "square")
+    out = SubmissionKey(REF, ADA, leading_slash=True).out
+    assert world.store.objects[out].data == b"9\n"
+    world.change(*CASES, TestCase(CaseKind.TEST, 2, "5", "25", 1.0))
+    world.apply(world.plan()[0])
+    assert world.store.objects[out].data == b"9\n25\n"
+    world.change(TestCase(CaseKind.TEST, 1, "5", "25", 1.0))
+    world.apply(world.plan()[0], allow_drops=True)
+    assert world.store.objects[out].data == b"25\n"
+
+
 def test_the_old_result_stays_in_the_history(world: World) -> None:
     world.grade(BOB, "double")
     world.change(wrong(CASES[0], "6"), CASES[1])
@@ -330,7 +343,7 @@ def test_one_that_is_being_graded_is_left_for_later(world: World) -> None:
     assert world.apply(plan_id)[BOB].problem is None
 
 
-@pytest.mark.parametrize("call", ["version", "put", "replace"])
+@pytest.mark.parametrize("call", ["version", "replace"])
 def test_a_plan_that_broke_off_goes_on_where_it_ended(world: World, call: str) -> None:
     subids = [digit * 32 for digit in "0123"]
     for subid in subids:
