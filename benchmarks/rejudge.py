@@ -46,7 +46,7 @@ def rejudge(plan: Plan) -> Table:
     columns = ["what", "submissions.", "the plan s.", "carrying it out s.", "together s.", "programs run.", "failed"]
     notes = [
         f"{CASES} cases each, of which one expected output was changed; half of the results rise, the others fall.",
-        f"All of them are published, by {2 * THREADS} threads, as on a machine with two cores; bucket, queue and Postgres run on the same processors.",
+        f"All of them are published, by {2 * THREADS} threads; bucket, queue and Postgres run on the same processors.",
     ]
     try:
         rows: list[Sequence[Cell]] = list(_rows(plan))
