@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from submitter.comparison import Comparison
 from submitter.model import (
     Assignment,
     AssignmentRef,
@@ -118,6 +119,8 @@ def _plain(value: Any, left_out: Sequence[str] | set[str]) -> dict[str, Any]:
 
 
 def _plain_value(value: Any) -> Any:
+    if isinstance(value, Comparison):
+        return str(value)  # as people write it
     if dataclasses.is_dataclass(value):
         return _plain(value, ())
     if isinstance(value, tuple | list):

@@ -10,6 +10,7 @@ import pytest
 from psycopg.rows import DictRow
 
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore
+from submitter.comparison import Comparison
 from submitter.grading import Grader
 from submitter.lease import Lease
 from submitter.model import (
@@ -18,7 +19,6 @@ from submitter.model import (
     AttemptStart,
     CaseKind,
     CaseResult,
-    Comparison,
     Ending,
     Environment,
     GradeReport,
@@ -78,7 +78,7 @@ def graded(
         program_digest="d" * 64,
         plan_id=plan_id,
     )
-    result = CaseResult(TestCase(CaseKind.TEST, 1, "2", "4", 0.5), run, verdict, 0.0, run_key)
+    result = CaseResult(TestCase(CaseKind.TEST, 1, "2", "4", 0.5), run, verdict, 0.0, run_key=run_key)
     report = GradeReport((result,), 0.0, 0.5, 0.25, HERE, Phases(fetch_s=0.1, wait_s=0.2, run_s=0.3, judge_s=0.4))
     attempt_id = store.begin_attempt(start)
     publish(store, attempt_id, Outcome(report=report))

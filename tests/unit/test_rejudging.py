@@ -17,6 +17,7 @@ from submitter import app
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore, MemorySubmissionQueue
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
+from submitter.comparison import Comparison, ComparisonKind
 from submitter.errors import AssignmentRefused, StoreUnavailable
 from submitter.grading import Grader
 from submitter.lease import Lease
@@ -27,7 +28,6 @@ from submitter.model import (
     CaseInput,
     CaseKind,
     CaseResult,
-    Comparison,
     Ending,
     Environment,
     InputMode,
@@ -486,8 +486,8 @@ RUN = RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"9\n", wall_time_s=0.
     ],
 )
 def test_which_runs_may_be_judged_again(run: RunResult, verdict: Verdict, is_kept: bool) -> None:
-    assert may_be_judged_again(CaseResult(CASES[0], run, verdict, 0.0, "k" * 64)) is is_kept
-    assert not may_be_judged_again(CaseResult(CASES[0], run, verdict, 0.0, None))
+    assert may_be_judged_again(CaseResult(CASES[0], run, verdict, 0.0, run_key="k" * 64)) is is_kept
+    assert not may_be_judged_again(CaseResult(CASES[0], run, verdict, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -567,7 +567,7 @@ def test_judged_anew_is_as_run_anew(
     def cases(expected: list[str]) -> tuple[TestCase, ...]:
         return tuple(TestCase(CaseKind.TEST, n + 1, str(n), text, n + 1.0) for n, text in enumerate(expected))
 
-    comparison = data.draw(st.sampled_from(Comparison))
+    comparison = data.draw(st.sampled_from(ComparisonKind).map(Comparison))
     judged, graded = (World(tmp_path_factory.mktemp("world"), by_input) for _ in range(2))
     judged.change(*cases(old))
     judged.grade(ADA, "any")
