@@ -29,8 +29,9 @@ from submitter.embedded_postgres import EmbeddedPostgres
 from submitter.grading import Grader
 from submitter.lease import Lease
 from submitter.model import AssignmentRef, CaseInput, Ending, Job, RunResult
+from submitter.planning import make_plan
 from submitter.processing import SubmissionProcessor
-from submitter.rejudging import Rejudger, make_plan
+from submitter.rejudging import Rejudger
 from submitter.resources import resource
 from submitter.test_sets import Change
 from submitter.upload import upload

@@ -35,7 +35,7 @@ def rejudge(ref: AssignmentRef | None, is_plan: bool, plan_id: int | None, allow
 
 def _plan(ref: AssignmentRef, as_json: bool) -> None:
     from submitter import app, tables
-    from submitter.rejudging import make_plan, why
+    from submitter.planning import make_plan, why
 
     with app.open_cases(quiet_config(DATABASE)) as cases:
         plan_id, plan = make_plan(cases, ref)

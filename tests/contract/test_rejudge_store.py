@@ -29,9 +29,10 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.planning import make_plan
 from submitter.ports import CaseStore
 from submitter.processing import SubmissionProcessor
-from submitter.rejudging import Applied, Rejudger, make_plan
+from submitter.rejudging import Applied, Rejudger
 from submitter.test_sets import (
     KEPT_OUTPUT_BYTES,
     Change,

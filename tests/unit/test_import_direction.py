@@ -49,6 +49,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.docker_executor",
             "executors.bubblewrap_executor",
             "processing",
+            "planning",
             "checking",
             "embedded_aws",
             "embedded_postgres",

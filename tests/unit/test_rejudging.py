@@ -38,8 +38,9 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.planning import change_of, make_plan
 from submitter.processing import SubmissionProcessor
-from submitter.rejudging import Applied, Rejudger, change_of, make_plan
+from submitter.rejudging import Applied, Rejudger
 from submitter.test_sets import KEPT_OUTPUT_BYTES, Change, Plan, Recipe, digest_of, may_be_judged_again
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
