@@ -114,6 +114,7 @@ class Port:
                 self._world, self._host, "turn", _AttemptsTurn(self._world, turn, attempt_id), CasesUnavailable
             )
             seen.results_version, seen.unknown_tokens = turn.results_version, turn.unknown_tokens
+            seen.test_set, seen.published_attempt = turn.test_set, turn.published_attempt
             yield seen
             self._world.pause(self._host, "cases.commit")
 
