@@ -7,7 +7,9 @@ buckets, databases or threads.
 
 import contextlib
 import shlex
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from submitter.comparing import check_pattern
@@ -17,15 +19,19 @@ from submitter.languages import languages
 from submitter.model import (
     Assignment,
     CaseInput,
+    CaseResult,
     GradeReport,
     InputMode,
     Job,
     Limits,
+    Phases,
+    RunResult,
     TestCase,
     Verdict,
 )
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
+from submitter.test_sets import Recipe, program_digest
 from submitter.verdict import judge_case, summarize
 from submitter.workdir import work_directory
 
@@ -57,32 +63,83 @@ class Grader:
         check_source(program, assignment.limits)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
-        inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
-        language = languages()[assignment.language]
-        limits = language.limits(assignment.limits)
+        job = job_of(assignment, program, name, assignment.cases)
         with work_directory(self._work_dir, name) as directory:
-            file_name = language.file_name or name + language.extension
-            directory.write(file_name, program)
+            directory.write(job.file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
-            job = Job(
-                program=program,
-                file_name=file_name,
-                language=assignment.language,
-                limits=limits,
-                inputs=inputs,
-            )
+            environment = self._sandbox.environment
+            language = languages()[assignment.language]
+            digest = program_digest(program)
+            recipe = Recipe(digest, environment, assignment, language) if environment else None
+            clock = _PhaseClock()
             with contextlib.closing(self._sandbox.run(job)) as runs:
                 results = []
                 for case, run in zip(assignment.cases, runs, strict=True):
-                    results.append(judge_case(limits, assignment.comparison, case, run))
+                    clock.answered(run)
+                    results.append(judge(assignment, case, run, recipe))
+                    clock.judged()
                     go_on()
+            clock.ended()
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
-            report = summarize(results)
+            report = replace(add_up(assignment, results), environment=environment, phases=clock.phases())
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
             directory.write(f"{name}.out", encode_out(report))
         return report
+
+
+class _PhaseClock:
+    """Tells the phases of one run apart, from its beginning on."""
+
+    def __init__(self) -> None:
+        self._began_s = self._answered_s = time.monotonic()
+        self._wait_s: float | None = None
+        self._run_s = self._judge_s = 0.0
+
+    def answered(self, run: RunResult) -> None:
+        """A case's answer came. All of the time before the first, but for what it took itself, was waiting."""
+        self._answered_s = time.monotonic()
+        if self._wait_s is None:
+            self._wait_s = max(0.0, self._answered_s - self._began_s - run.wall_time_s)
+
+    def judged(self) -> None:
+        self._judge_s += time.monotonic() - self._answered_s
+
+    def ended(self) -> None:
+        self._run_s = time.monotonic() - self._began_s - (self._wait_s or 0.0) - self._judge_s
+
+    def phases(self) -> Phases:
+        return Phases(wait_s=self._wait_s, run_s=max(0.0, self._run_s), judge_s=self._judge_s)
+
+
+def job_of(assignment: Assignment, program: bytes, name: str, cases: Sequence[TestCase]) -> Job:
+    """
+    A program, called `name`, and those of an assignment's cases that it is to run.
+
+    Raises:
+        SubmissionRejected: the assignment's cases are faulty.
+    """
+    language = languages()[assignment.language]
+    return Job(
+        program=program,
+        file_name=language.file_name or name + language.extension,
+        language=assignment.language,
+        limits=language.limits(assignment.limits),
+        inputs=tuple(_input_of(assignment, case) for case in cases),
+    )
+
+
+def judge(assignment: Assignment, case: TestCase, run: RunResult, recipe: Recipe | None) -> CaseResult:
+    """A run's result, whether it has just ended or was kept."""
+    limits = languages()[assignment.language].limits(assignment.limits)
+    result = judge_case(limits, assignment.comparison, case, run)
+    return replace(result, run_key=recipe.key(case)) if recipe else result
+
+
+def add_up(assignment: Assignment, results: Iterable[CaseResult]) -> GradeReport:
+    """A submission's report, from the results of all of the assignment's cases, in order."""
+    return summarize(results)
 
 
 def check_source(program: bytes, limits: Limits) -> None:

@@ -56,7 +56,7 @@ def _reshow(results: ResultStore, key: SubmissionKey, turn: Reshowing) -> Reshow
     [key] = forms
     account = turn.account
     terms = account.policy.on_view(account.terms, turn.tried)
-    document = encode_graded(key, account.report, terms, account.changed)
+    document = encode_graded(key, account.report, terms, account.changed, account.test_set)
     was, now = (view.test.shows(Level.DIFF) for view in (account.view, terms.view))
     if was != now:  # else it stays: what Postgres keeps of a long output is its beginning
         results.put(key.out, encode_out(account.report, terms.view), "text/plain; charset=utf-8")

@@ -115,6 +115,7 @@ class Port:
             )
             seen.results_version, seen.unknown_tokens = turn.results_version, turn.unknown_tokens
             seen.tried = turn.tried
+            seen.test_set, seen.published_attempt = turn.test_set, turn.published_attempt
             yield seen
             self._world.pause(self._host, "cases.commit")
 

@@ -6,20 +6,22 @@ bucket while the transaction stays open, so that two attempts can never publish
 in one order and be recorded in the other.
 """
 
+import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
-from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
+from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
 from submitter.adapters.postgres_policy import TRIED, case_digest, tried_from
+from submitter.adapters.postgres_rejudging import note_test_set
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
-from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
-from submitter.policy import Tried
-
-KEPT_OUTPUT_BYTES = 64 * 1024  # of each case's stdout and stderr; the CHECKs of submitter.case_results say the same
+from submitter.model import MOST_FAILURES, AttemptStart, Outcome, Phases, RunResult
+from submitter.policy import Level, Tried, View
+from submitter.test_sets import KEPT_OUTPUT_BYTES, digest_of, may_be_judged_again
 
 
 def begin_attempt(connection: Connection, start: AttemptStart) -> int:
@@ -59,8 +61,11 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
         )
     attempt = connection.execute(
         "INSERT INTO submitter.attempts "
-        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at, handed_in_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second', %s) RETURNING id",
+        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at, handed_in_at, "
+        "program_sha256, has_leading_slash, plan_id, test_set_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second', %s, %s, %s, %s, "
+        "(SELECT id FROM submitter.test_sets WHERE (admin, event, assignment, digest) = (%s, %s, %s, %s))) "
+        "RETURNING id, test_set_id",
         (
             submission_id,
             number,
@@ -70,9 +75,21 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
             start.message_id,
             start.lease_s,
             start.handed_in_at,
+            start.program_digest,
+            start.key.leading_slash,
+            start.plan_id,
+            storable(ref.admin),
+            storable(ref.event),
+            storable(ref.assignment),
+            digest_of(start.assignment) if start.assignment else None,
         ),
     ).fetchone()
-    return int(only_value(attempt))
+    assert attempt is not None
+    attempt_id, test_set_id = attempt
+    if start.assignment is not None and test_set_id is None:
+        noted, _ = note_test_set(connection, start.assignment)
+        connection.execute("UPDATE submitter.attempts SET test_set_id = %s WHERE id = %s", (noted, attempt_id))
+    return int(attempt_id)
 
 
 def renew_lease(connection: Connection, attempt_id: int, for_s: float) -> bool:
@@ -97,6 +114,7 @@ def end_attempt(connection: Connection, attempt_id: int, failure: str | None) ->
 @contextmanager
 def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn"]:
     """See the port's `publish_turn`; the turn ends with the transaction."""
+    began_s = time.monotonic()
     # Two statements, since the second must see what was committed while the first waited; but sent at once.
     with our_errors(), connection.pipeline():
         held = connection.execute(
@@ -107,7 +125,8 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         # Whoever would take the lease over, or publish, must wait for the row that is held now.
         found = connection.execute(
             """
-            SELECT t.lease_expires_at, s.id, s.results_version,
+            SELECT t.lease_expires_at, s.id, s.results_version, s.published_attempt, p.shown_test, p.shown_grade,
+                   (SELECT number FROM submitter.test_sets WHERE id = t.test_set_id),
                    (SELECT a.notices FROM submitter.assignments AS a
                     WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment)),
                    (SELECT count(*) FROM unnest(s.tokens) AS handed_in
@@ -117,13 +136,15 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
             + """
             FROM submitter.attempts AS t
             JOIN submitter.submissions AS s ON s.id = t.submission_id
+            LEFT JOIN submitter.results AS p ON p.attempt_id = s.published_attempt
             WHERE t.id = %s
             """,
             (attempt_id,),
         ).fetchone()
     if held.rowcount == 0 or found is None:
         raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
-    lease_expires_at, submission_id, results_version, wants_notices, unknown_tokens, *tried = found
+    lease_expires_at, submission_id, results_version, published, test, grade, *others = found
+    test_set, wants_notices, unknown_tokens, *tried = others
     if lease_expires_at is None:
         raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
     yield PostgresTurn(
@@ -131,9 +152,13 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         submission_id,
         attempt_id,
         results_version=results_version,
+        published_attempt=published,
+        published_view=None if test is None else View(Level(test), Level(grade)),
+        test_set=test_set,
         unknown_tokens=unknown_tokens,
         wants_notices=bool(wants_notices),
         tried=tried_from(tuple(tried)),
+        began_s=began_s,
     )
     if connection.info.transaction_status is TransactionStatus.INERROR:
         # Somebody swallowed the error of `record`; Postgres would answer COMMIT with a silent rollback.
@@ -150,18 +175,26 @@ class PostgresTurn:
         attempt_id: int,
         *,
         results_version: str | None,
+        published_attempt: int | None,
+        published_view: View | None,
+        test_set: int | None,
         unknown_tokens: int,
         wants_notices: bool,
         tried: Tried,
+        began_s: float,
     ) -> None:
         self.tried = tried
         self.results_version = results_version
+        self.published_attempt = published_attempt
+        self.published_view = published_view
+        self.test_set = test_set
+        self._began_s = began_s  # on the monotonic clock
         self.unknown_tokens = unknown_tokens
         self._wants_notices = wants_notices
         self._connection = connection
         self._submission_id = submission_id
         self._attempt_id = attempt_id
-        self._is_recorded = False
+        self.is_recorded = False
 
     def record(self, outcome: Outcome, *, published: bool, results_version: str | None = None) -> None:
         """
@@ -171,17 +204,19 @@ class PostgresTurn:
             RuntimeError: called twice in a turn (a fault of ours).
             CasesUnavailable: Postgres did not take it, or the attempt has an outcome from an earlier turn.
         """
-        if self._is_recorded:
+        if self.is_recorded:
             raise RuntimeError("a turn records one outcome")
-        self._is_recorded = True
+        self.is_recorded = True
         report, terms, shown = outcome.report, outcome.terms, outcome.shown
+        environment, phases = (report.environment, report.phases) if report else (None, Phases())
         # In a pipeline: all of it is sent at once, and answered at its end.
         with our_errors(), self._connection.pipeline():
             self._connection.execute(
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
-                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, "
+                "image, isolation, fetch_s, wait_s, run_s, judge_s, publish_s) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -198,6 +233,13 @@ class PostgresTurn:
                     numeric(shown.score),
                     numeric(shown.max_score),
                     shown.whole,
+                    environment.image if environment else None,
+                    environment.isolation if environment else None,
+                    phases.fetch_s,
+                    phases.wait_s,
+                    phases.run_s,
+                    phases.judge_s,
+                    time.monotonic() - self._began_s,
                 ),
             )
             with self._connection.cursor() as cursor:
@@ -206,8 +248,8 @@ class PostgresTurn:
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
                         memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
-                        case_digest, hint)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        case_digest, hint, ending, run_key, may_be_judged_again, stdout_sha256)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     """,
                     [
                         (
@@ -230,6 +272,10 @@ class PostgresTurn:
                             _earlier_run(result.run.earlier),
                             case_digest(result.case),
                             result.hint,
+                            result.run.ending.value,
+                            result.run_key,
+                            may_be_judged_again(result),
+                            _digest_if_cut(result.run.stdout),
                         )
                         for result in (report.case_results if report else ())
                     ],
@@ -278,6 +324,10 @@ def _refuse_if_needless(connection: Connection, submission_id: int, upload: str 
         raise SubmissionBusy(f"{taken[0]} is grading this upload", free_in_s=max(0.0, taken[1]))
     if failures >= MOST_FAILURES:
         raise FailedTooOften(f"failed {failures} times, the last time with: {last_failure}")
+
+
+def _digest_if_cut(output: bytes) -> str | None:
+    return hashlib.sha256(output).hexdigest() if len(output) > KEPT_OUTPUT_BYTES else None
 
 
 def _earlier_run(run: RunResult | None) -> Jsonb | None:

@@ -20,6 +20,7 @@ from submitter.model import (
     CaseKind,
     CaseResult,
     Ending,
+    Environment,
     GradeReport,
     Outcome,
     RunResult,
@@ -217,7 +218,8 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
         result = cursor.execute(
             """
             SELECT coalesce(r.score_before_penalty, r.score)::float AS score, r.max_score::float, r.execution_time_s,
-                   r.late_s, r.penalty::float, r.shown_test, r.shown_grade, t.handed_in_at
+                   r.late_s, r.penalty::float, r.shown_test, r.shown_grade, t.handed_in_at,
+                   r.image, r.isolation, (SELECT number FROM submitter.test_sets WHERE id = t.test_set_id) AS test_set
             FROM submitter.results AS r JOIN submitter.attempts AS t ON t.id = r.attempt_id
             WHERE r.attempt_id = %s
             """,
@@ -256,7 +258,10 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
                 row["hint"] and Hint(row["hint"]),
             )
         )
-    report = GradeReport(tuple(results), result["score"], result["max_score"], result["execution_time_s"])
+    environment = None if result["image"] is None else Environment(image=result["image"], isolation=result["isolation"])
+    report = GradeReport(
+        tuple(results), result["score"], result["max_score"], result["execution_time_s"], environment=environment
+    )
     usual = View()
     return Account(
         report=report,
@@ -264,6 +269,7 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
         terms=Terms(handed_in_at=result["handed_in_at"], late_s=result["late_s"], penalty=result["penalty"]),
         view=View(Level(result["shown_test"] or usual.test), Level(result["shown_grade"] or usual.grade)),
         changed=frozenset(changed),
+        test_set=result["test_set"],
     )
 
 

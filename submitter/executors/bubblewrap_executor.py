@@ -6,6 +6,7 @@ adds up memory and processor time by looking (docs/threat-model.md).
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -43,6 +44,7 @@ class BubblewrapLauncher:
         self._arguments = arguments
         self._shown = sorted({path for one in languages().values() for pattern in one.shown for path in glob(pattern)})
         self._script = str(resource("executeSubmission.py"))
+        self.image = _digest_of(Path(self._python), Path(self._script))
 
     def probe(self) -> None:
         """
@@ -214,3 +216,11 @@ def _find_python() -> str:
     """The system's interpreter, since /usr is shown anyway; else ours, without its virtual environment."""
     system = Path("/usr/bin/python3")
     return str(system if system.exists() else Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
+
+
+def _digest_of(python: Path, script: Path) -> str:
+    """There is no image: of the interpreter's own file, as it lies here, and the executor."""
+    interpreter = python.resolve()
+    stat = interpreter.stat()
+    text = f"{interpreter} {stat.st_size} {stat.st_mtime_ns} {hashlib.sha256(script.read_bytes()).hexdigest()}"
+    return f"host:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -15,6 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"comparing", "resources"}),
     frozenset({"hints", "languages"}),
+    frozenset({"test_sets"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -45,7 +46,14 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices", "adapters.postgres_policy"}),
+    frozenset(
+        {
+            "adapters.postgres_notices",
+            "adapters.postgres_policy",
+            "adapters.postgres_rejudging",
+            "adapters.memory_rejudging",
+        }
+    ),
     frozenset({"adapters.postgres_attempts"}),
     frozenset(
         {
@@ -61,6 +69,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.docker_executor",
             "executors.bubblewrap_executor",
             "processing",
+            "planning",
             "checking",
             "similar",
             "similar_page",
@@ -69,7 +78,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
-    frozenset({"daemon", "image", "stack", "packages.running"}),
+    frozenset({"daemon", "image", "stack", "rejudging", "packages.running"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
@@ -84,6 +93,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.policies",
             "commands.similar",
             "commands.packages",
+            "commands.rejudging",
         }
     ),
     frozenset({"cli"}),
@@ -98,6 +108,7 @@ PURE = {
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
+    "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
     "verdict": {"collections", "math", "typing"},
     "results": {"datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
