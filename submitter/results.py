@@ -11,6 +11,7 @@ from typing import Any
 
 from submitter.hints import sentence
 from submitter.model import CaseKind, CaseResult, GradeReport, RunResult, SubmissionKey, TestCase, Verdict
+from submitter.points import CaseRole, GroupResult
 
 SCHEMA_VERSION = 1
 SHOWN_TEXT_CHARS = 4000  # of one output in results.json; the whole of it is in `.out`
@@ -56,7 +57,19 @@ def encode_graded(key: SubmissionKey, report: GradeReport) -> bytes:
             "execution_time": round(_visible_time_s(report), 3),
             "tests": tests,
         }
+        | ({"groups": [group_entry(group) for group in report.groups]} if report.groups else {})
     )
+
+
+def group_entry(result: GroupResult) -> dict[str, Any]:
+    """What a student may see of a group: what it was worth, by which rule."""
+    return {
+        "name": result.group.name,
+        "rule": str(result.group.rule),
+        "score": result.score,
+        "max_score": result.max_score,
+        "status": str(result.status),
+    }
 
 
 def _visible_time_s(report: GradeReport) -> float:
@@ -110,7 +123,7 @@ def explain(result: CaseResult) -> str:
         case Verdict.COMPILE_ERROR:
             return showable(run.stderr)
         case Verdict.SKIPPED:
-            return "not run"
+            return result.reason or "not run"
         case Verdict.INTERNAL_ERROR:
             return "the grader failed; this is not your fault"
 
@@ -139,9 +152,13 @@ def _test_entry(number: int, result: CaseResult) -> dict[str, Any]:
         "visibility": "visible",
         "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
         "score": result.points,
-        "max_score": case.points,
+        "max_score": 0.0 if case.role is CaseRole.PENALTY else case.points,
         "verdict": result.verdict.long_name,
     }
+    if case.group is not None:
+        entry["group"] = case.group
+    if case.role is not CaseRole.REGULAR:
+        entry["role"] = str(case.role)
     if case.kind is CaseKind.GRADE:
         return entry
     return entry | {

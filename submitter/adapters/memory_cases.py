@@ -31,6 +31,7 @@ from submitter.model import (
     SubmissionSummary,
 )
 from submitter.ports import Turn
+from submitter.scoring import check_groups, max_score
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ class MemoryCaseStore(FailsOnRequest):
         self._fail_if_told("save_assignment")
         if assignment.cases_bytes > MAX_CASES_BYTES:
             raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
+        check_groups(assignment.cases, assignment.groups)
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
         with self._lock:
@@ -260,7 +262,7 @@ def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
         input_mode=assignment.input_mode,
         test_cases=kinds.count(CaseKind.TEST),
         grade_cases=kinds.count(CaseKind.GRADE),
-        points=sum(case.points for case in assignment.cases),
+        points=max_score(assignment.cases),
         updated_at=updated_at,
         notices=assignment.notices,
     )

@@ -16,6 +16,7 @@ from submitter.adapters.postgres_connections import Connection, numeric, only_va
 from submitter.adapters.postgres_notices import note_result
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
 from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
+from submitter.results import group_entry
 
 KEPT_OUTPUT_BYTES = 64 * 1024  # of each case's stdout and stderr; the CHECKs of submitter.case_results say the same
 
@@ -170,8 +171,8 @@ class PostgresTurn:
         with our_errors(), self._connection.pipeline():
             self._connection.execute(
                 "INSERT INTO submitter.results "
-                "(attempt_id, state, reason, score, max_score, execution_time_s, published) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                "(attempt_id, state, reason, score, max_score, execution_time_s, published, groups) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -180,6 +181,7 @@ class PostgresTurn:
                     numeric(report.max_score if report else 0.0),
                     report.execution_time_s if report else 0.0,
                     published,
+                    Jsonb([group_entry(group) for group in report.groups] if report else []),
                 ),
             )
             with self._connection.cursor() as cursor:
@@ -187,8 +189,9 @@ class PostgresTurn:
                     """
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
-                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
+                        reason)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     """,
                     [
                         (
@@ -209,6 +212,7 @@ class PostgresTurn:
                             len(result.run.stderr),
                             result.run.starved_s,
                             _earlier_run(result.run.earlier),
+                            result.reason,
                         )
                         for result in (report.case_results if report else ())
                     ],

@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison"}),
+    frozenset({"comparison", "points"}),
     frozenset({"", "errors", "model", "crash", "comparing"}),  # "" is submitter/__init__.py, with the version
-    frozenset({"hints"}),
+    frozenset({"hints", "scoring"}),
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -71,6 +71,8 @@ PURE = {
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
+    "points": {"dataclasses", "enum"},
+    "scoring": {"collections", "math", "re", "typing"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
@@ -151,7 +153,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "comparison", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:
