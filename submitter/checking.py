@@ -12,6 +12,8 @@ from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.grading import Grader
 from submitter.model import Assignment, GradeReport
 from submitter.ports import Sandbox
+from submitter.results import group_entry
+from submitter.scoring import max_score
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
@@ -35,6 +37,8 @@ class Checked:
         if self.report is None:
             return document | {"reason": self.reason}
         document["score"] = self.report.score
+        if self.report.groups:
+            document["groups"] = [group_entry(group) for group in self.report.groups]
         document["cases"] = [
             {
                 "kind": str(result.case.kind),
@@ -47,6 +51,9 @@ class Checked:
                 "memory_bytes": result.run.memory_bytes,
                 "exit_code": result.run.exit_code,
                 "signal": result.run.signal,
+                "group": result.case.group,
+                "role": str(result.case.role),
+                "reason": result.reason,
             }
             for result in self.report.case_results
         ]
@@ -69,7 +76,7 @@ def check_programs(
         SandboxUnavailable: programs cannot be run here (any more).
         AssignmentRefused: a program's file cannot be read.
     """
-    max_score = sum(case.points for case in assignment.cases)
+    most = max_score(assignment.cases)
 
     with tempfile.TemporaryDirectory(prefix="submitter-check-") as root:
 
@@ -80,9 +87,9 @@ def check_programs(
             try:
                 program = _read(path, assignment.limits.source_bytes)
                 report = Grader(sandbox, Path(root, str(number))).grade(assignment, program, name)
-                return Checked(path, max_score, report)
+                return Checked(path, most, report)
             except SubmissionRejected as exc:
-                return Checked(path, max_score, None, str(exc))
+                return Checked(path, most, None, str(exc))
             finally:
                 on_done()
 

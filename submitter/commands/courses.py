@@ -89,20 +89,21 @@ def cases_import(
     as_json: bool,
 ) -> None:
     """
-    Put a grading folder into Postgres: {test,grade}.{in,out}, case N in line N.
+    Put a grading folder into Postgres: {test,grade}.{in,out}, case N in line N; points and groups in grading.toml.
 
     Makes the assignment if it is new, and replaces all of its cases; settings that no option names stay as they were.
     """
     from submitter import app
-    from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder
+    from submitter.folders import bucket_reader, local_reader, read_comparison, read_grading
     from submitter.grading import check_assignment
 
     config = quiet_config(DATABASE, *([BUCKET] if in_bucket else []))
     read = bucket_reader(app.open_results(config), path) if in_bucket else local_reader(Path(path))
-    imported = read_folder(read)
+    imported, groups = read_grading(read)
     comparison = comparison or read_comparison(read)
     with app.open_cases(config) as store:
         known = store.load_assignment(ref) or Assignment(ref=ref, cases=())
+        known = dataclasses.replace(known, groups=groups)
         assignment = with_options(
             dataclasses.replace(known, cases=imported), input_mode, comparison, time_limit_s, memory_limit_mib
         )
@@ -127,7 +128,7 @@ def cases_export(directory: Path, ref: AssignmentRef, as_json: bool) -> None:
     from submitter.folders import write_folder
 
     assignment = cases_to_check(quiet_config(DATABASE), None, ref)
-    broken = write_folder(directory, assignment.cases, assignment.comparison)
+    broken = write_folder(directory, assignment.cases, assignment.comparison, assignment.groups)
     if as_json:
         print_json({"assignment": str(ref), "directory": str(directory), "cases": len(assignment.cases)})
     else:
@@ -150,8 +151,11 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
             for case in listed:
                 print_json(dataclasses.asdict(case))
         else:
-            rows = [(case.name, case.input, case.expected, tables.points(case.points)) for case in listed]
-            tables.print_table(str(ref), ["case", "input", "expected", "points."], rows)
+            rows = [
+                (case.name, case.input, case.expected, tables.points(case.points), tables.group_or_role(case))
+                for case in listed
+            ]
+            tables.print_table(str(ref), ["case", "input", "expected", "points.", "group"], rows)
         return
     with app.open_cases(config) as store:
         summaries = store.list_assignments()

@@ -13,6 +13,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"comparison", "points"}),
     frozenset({"", "errors", "model", "crash", "comparing"}),  # "" is submitter/__init__.py, with the version
     frozenset({"hints", "scoring"}),
+    frozenset({"grading_file"}),
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -72,6 +73,7 @@ PURE = {
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
     "points": {"dataclasses", "enum"},
+    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
     "verdict": {"collections", "math", "typing"},
     "results": {"json", "re", "typing"},
