@@ -40,6 +40,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tries, View
 from submitter.ports import CaseStore
 from submitter.verdict import summarize
@@ -102,6 +103,42 @@ def test_an_assignment_without_cases_is_known(case_store: CaseStore) -> None:
     """Rejecting its submissions, with words of its own, is the grader's decision."""
     case_store.save_assignment(replace(SQUARES, cases=()))
     assert case_store.load_assignment(REF) == replace(SQUARES, cases=())
+
+
+GROUPED = replace(
+    SQUARES,
+    groups=(
+        Group("all", GroupRule.ALL_OR_NOTHING, depends_on=("samples", "a few")),
+        Group("samples", stops_early=True),
+        Group("a few", GroupRule.MINIMUM),
+    ),
+    cases=(
+        TestCase(CaseKind.TEST, 1, "2", "4", group="samples"),
+        TestCase(CaseKind.GRADE, 1, "3", "9", 2.5, "all", limits=LimitOverrides(cpu_time_s=0.1, wall_time_s=1 / 3)),
+        TestCase(CaseKind.GRADE, 2, "4", "16", 7, role=CaseRole.BONUS, limits=LimitOverrides(memory_bytes=2**40)),
+        TestCase(CaseKind.GRADE, 3, "5", "25", 3, role=CaseRole.PENALTY, limits=LimitOverrides(output_bytes=1)),
+    ),
+)
+
+
+def test_groups_roles_and_limits_of_cases_come_back_as_they_were_saved(case_store: CaseStore) -> None:
+    case_store.save_assignment(GROUPED)
+    assert case_store.load_assignment(REF) == GROUPED
+    assert [summary.points for summary in case_store.list_assignments()] == [3.5]  # without bonus and penalty
+    case_store.save_assignment(replace(GROUPED, groups=tuple(reversed(GROUPED.groups))))
+    assert case_store.load_assignment(REF) == replace(GROUPED, groups=tuple(reversed(GROUPED.groups)))
+    case_store.save_assignment(SQUARES)
+    assert case_store.load_assignment(REF) == SQUARES
+
+
+def test_groups_that_make_no_sense_are_refused_and_nothing_is_changed(case_store: CaseStore) -> None:
+    case_store.save_assignment(SQUARES)
+    circle = (Group("a", depends_on=("b",)), Group("b", depends_on=("a",)))
+    with pytest.raises(AssignmentRefused, match="circle"):
+        case_store.save_assignment(replace(SQUARES, groups=circle))
+    with pytest.raises(AssignmentRefused, match="no group"):
+        case_store.save_assignment(replace(GROUPED, groups=()))
+    assert case_store.load_assignment(REF) == SQUARES
 
 
 def test_cases_come_in_the_order_in_which_they_run(case_store: CaseStore) -> None:
