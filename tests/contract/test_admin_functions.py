@@ -367,6 +367,8 @@ def test_what_groups_were_worth_and_why_cases_were_skipped_is_kept(
         "SELECT r.groups, c.reason FROM submitter.results AS r JOIN submitter.case_results AS c USING (attempt_id)"
     ).fetchone()
     assert kept == {
-        "groups": [{"name": "g", "rule": "minimum", "score": 0.0, "max_score": 2.5, "status": "failed"}],
+        "groups": [
+            {"name": "g", "rule": "minimum", "score": 0.0, "max_score": 2.5, "status": "failed", "depends_on": []}
+        ],
         "reason": "not run: test 1 failed",
     }

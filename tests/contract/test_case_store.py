@@ -649,6 +649,19 @@ def test_a_published_result_can_be_read_back_to_be_shown_anew(case_store: CaseSt
         assert next_turn.results_version == "second"
 
 
+def test_groups_and_what_was_skipped_can_be_read_back(case_store: CaseStore) -> None:
+    cases = (replace(CASES[0], group="g"), replace(CASES[1], role=CaseRole.PENALTY), replace(CASES[2], group="h"))
+    groups = (Group("g", GroupRule.MINIMUM), Group("h", depends_on=("g",)))
+    case_store.save_assignment(replace(SQUARES, cases=cases, groups=groups))
+    skipped = CaseResult(cases[2], RunResult(ending=Ending.EXITED), Verdict.SKIPPED, 0.0, reason="not run: g failed")
+    failed = CaseResult(cases[1], _RUN, Verdict.RUNTIME_ERROR, -cases[1].points)
+    report = summarize([CaseResult(cases[0], _RUN, Verdict.RUNTIME_ERROR, 0.0), failed, skipped], groups)
+    publish(case_store, case_store.begin_attempt(make_start()), Outcome(report=report))
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is not None
+        assert turn.account.report == report
+
+
 def test_a_case_that_was_replaced_or_removed_is_named_and_its_text_is_not_given(case_store: CaseStore) -> None:
     make_shown(case_store)
     case_store.save_assignment(replace(SQUARES, cases=(CASES[0], replace(CASES[1], expected="5"))))

@@ -103,7 +103,7 @@ PURE = {
     "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
     "verdict": {"collections", "math", "typing"},
-    "results": {"datetime", "json", "re", "typing"},
+    "results": {"dataclasses", "datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"collections", "json", "re", "typing", "unicodedata", "urllib"},
     "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
