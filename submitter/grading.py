@@ -6,20 +6,23 @@ buckets, databases or threads.
 """
 
 import contextlib
+import dataclasses
+import functools
+import itertools
 import shlex
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
+from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
     CaseInput,
-    CaseResult,
+    Ending,
     GradeReport,
     InputMode,
     Job,
@@ -31,8 +34,8 @@ from submitter.model import (
 )
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
+from submitter.scoring import check_groups
 from submitter.test_sets import Recipe, program_digest
-from submitter.verdict import judge_case, summarize
 from submitter.workdir import work_directory
 
 MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
@@ -63,30 +66,94 @@ class Grader:
         check_source(program, assignment.limits)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
-        job = job_of(assignment, program, name, assignment.cases)
+        job = job_of(assignment, program, name)
         with work_directory(self._work_dir, name) as directory:
             directory.write(job.file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
-            environment = self._sandbox.environment
-            language = languages()[assignment.language]
-            digest = program_digest(program)
-            recipe = Recipe(digest, environment, assignment, language) if environment else None
-            clock = _PhaseClock()
-            with contextlib.closing(self._sandbox.run(job)) as runs:
-                results = []
-                for case, run in zip(assignment.cases, runs, strict=True):
-                    clock.answered(run)
-                    results.append(judge(assignment, case, run, recipe))
-                    clock.judged()
-                    go_on()
-            clock.ended()
-            if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
-                raise SandboxUnavailable("the executor could not run every case")
-            report = replace(add_up(assignment, results), environment=environment, phases=clock.phases())
+            report = run_and_judge(self._sandbox, assignment, job, go_on=go_on)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
             directory.write(f"{name}.out", encode_out(report))
         return report
+
+
+def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
+    """
+    A program, called `name`, and all inputs of an assignment, in order, with the limits of cases without their own.
+
+    Raises:
+        SubmissionRejected: the assignment's cases are faulty.
+    """
+    language = languages()[assignment.language]
+    with _for_students():
+        check_groups(assignment.cases, assignment.groups)
+        return Job(
+            program=program,
+            file_name=language.file_name or name + language.extension,
+            language=assignment.language,
+            limits=language.limits(assignment.limits),
+            inputs=tuple(_input_of(assignment, case) for case in assignment.cases),
+        )
+
+
+def run_and_judge(
+    sandbox: Sandbox,
+    assignment: Assignment,
+    job: Job,
+    kept: Mapping[int, RunResult] | None = None,
+    go_on: Callable[[], None] = lambda: None,
+) -> GradeReport:
+    """
+    Run a program against the cases that are to be run, and judge each of them.
+
+    An executor holds all cases of a job to the same limits. So neighbours with
+    the same limits are a job, and where limits change, another begins.
+
+    Args:
+        job: from `job_of`.
+        kept: runs, by the index of their case, which need not be made.
+        go_on: as for `Grader.grade`.
+
+    Raises:
+        SandboxUnavailable: our fault; nothing can be said of the program.
+    """
+    there = kept or {}
+    environment = sandbox.environment
+    language, digest = languages()[assignment.language], program_digest(job.program)
+    judging = Judging(assignment, Recipe(digest, environment, assignment, language) if environment else None)
+    clock = _PhaseClock()
+    has_failed = False
+
+    def is_wanted(indices: list[int], number: int) -> bool | None:
+        return False if indices[number] in there else judging.is_wanted(indices[number])
+
+    for limits, neighbours in itertools.groupby(judging.order, judging.limits_of):
+        indices = list(neighbours)
+        part = dataclasses.replace(
+            job,
+            limits=limits,
+            inputs=tuple(job.inputs[index] for index in indices),
+            is_wanted=functools.partial(is_wanted, indices),
+        )
+        # That a program does not compile, no second job need find out.
+        runs = sandbox.run(part) if judging.broken is None else _repeated(judging.broken, len(indices))
+        with contextlib.closing(runs):
+            for index, run in zip(indices, runs, strict=True):
+                clock.answered(run)
+                if run.ending is Ending.NOT_RUN and index in there:
+                    run = there[index] if judging.is_wanted(index) else NOT_RUN
+                result = judging.take(index, run)
+                clock.judged()
+                has_failed = has_failed or result.verdict is Verdict.INTERNAL_ERROR
+                go_on()
+    clock.ended()
+    if has_failed:
+        raise SandboxUnavailable("the executor could not run every case")
+    return dataclasses.replace(judging.report(), environment=environment, phases=clock.phases())
+
+
+def _repeated(run: RunResult, times: int) -> Generator[RunResult, None, None]:
+    yield from [run] * times
 
 
 class _PhaseClock:
@@ -111,35 +178,6 @@ class _PhaseClock:
 
     def phases(self) -> Phases:
         return Phases(wait_s=self._wait_s, run_s=max(0.0, self._run_s), judge_s=self._judge_s)
-
-
-def job_of(assignment: Assignment, program: bytes, name: str, cases: Sequence[TestCase]) -> Job:
-    """
-    A program, called `name`, and those of an assignment's cases that it is to run.
-
-    Raises:
-        SubmissionRejected: the assignment's cases are faulty.
-    """
-    language = languages()[assignment.language]
-    return Job(
-        program=program,
-        file_name=language.file_name or name + language.extension,
-        language=assignment.language,
-        limits=language.limits(assignment.limits),
-        inputs=tuple(_input_of(assignment, case) for case in cases),
-    )
-
-
-def judge(assignment: Assignment, case: TestCase, run: RunResult, recipe: Recipe | None) -> CaseResult:
-    """A run's result, whether it has just ended or was kept."""
-    limits = languages()[assignment.language].limits(assignment.limits)
-    result = judge_case(limits, assignment.comparison, case, run)
-    return replace(result, run_key=recipe.key(case)) if recipe else result
-
-
-def add_up(assignment: Assignment, results: Iterable[CaseResult]) -> GradeReport:
-    """A submission's report, from the results of all of the assignment's cases, in order."""
-    return summarize(results)
 
 
 def check_source(program: bytes, limits: Limits) -> None:
@@ -171,6 +209,7 @@ def check_assignment(assignment: Assignment) -> None:
     if assignment.language not in languages():
         known = ", ".join(languages())
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
+    check_groups(assignment.cases, assignment.groups)
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
@@ -212,16 +251,23 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
         AssignmentRefused: it does not.
     """
     if assignment.comparison.kind is ComparisonKind.REGEX:
+        output_bytes = assignment.limits.overridden(case.limits).output_bytes
         try:
-            check_pattern(case.expected, assignment.comparison.ignore_case, assignment.limits.output_bytes)
+            check_pattern(case.expected, assignment.comparison.ignore_case, output_bytes)
         except ValueError as exc:
             raise AssignmentRefused(f"{case.name}: its expected output cannot be a pattern: {exc}") from exc
 
 
 def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
+    check_expected(assignment, case)
+    return case_input(assignment.input_mode, case)
+
+
+@contextlib.contextmanager
+def _for_students() -> Iterator[None]:
+    """The admin's faults, in words for students."""
     try:
-        check_expected(assignment, case)
-        return case_input(assignment.input_mode, case)
+        yield
     except AssignmentRefused as exc:
         raise SubmissionRejected(
             "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again."

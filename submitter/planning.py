@@ -6,12 +6,13 @@ Nothing is run, and nothing published; rejudging.py carries plans out.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from submitter.errors import (
     AssignmentRefused,
 )
-from submitter.grading import add_up, check_assignment, judge
+from submitter.grading import check_assignment
+from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
@@ -22,6 +23,7 @@ from submitter.model import (
     GradeReport,
     Phases,
     RunResult,
+    TestCase,
 )
 from submitter.ports import CaseStore
 from submitter.test_sets import (
@@ -39,6 +41,14 @@ from submitter.test_sets import (
 PLANNED_AT_ONCE = 100  # submissions, whose kept outputs are in memory together
 
 
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """Between two versions of a test set, in words: by the name of a case, and those of the settings."""
+
+    cases: Mapping[str, str] = field(default_factory=dict)
+    settings: Sequence[str] = ()
+
+
 def make_plan(cases: CaseStore, ref: AssignmentRef) -> tuple[int, Plan]:
     """
     Find what judging an assignment's published results anew would change, and keep that under the id returned.
@@ -51,14 +61,16 @@ def make_plan(cases: CaseStore, ref: AssignmentRef) -> tuple[int, Plan]:
     """
     assignment = load(cases, ref)
     number, content = cases.rejudging.note_test_set(assignment), content_of(assignment)
-    differences: dict[int | None, Mapping[str, str]] = {None: {}}  # by the version that a result was judged by
+    differences: dict[int | None, _Differences] = {None: _Differences()}  # by the version that a result was judged by
     items: list[PlanItem] = []
     unchanged, after = 0, ""
     while page := cases.rejudging.published(ref, PLANNED_AT_ONCE, after):
         for published, runs in zip(page, find_runs(cases, assignment, page), strict=True):
             if published.test_set not in differences:
                 old = cases.rejudging.load_test_set(ref, published.test_set or 0)
-                differences[published.test_set] = changed_cases(old, content) if old else {}
+                differences[published.test_set] = (
+                    _Differences(changed_cases(old, content), changed_settings(old, content)) if old else _Differences()
+                )
             item = _item_of(assignment, published, runs, differences[published.test_set])
             if item is None:
                 unchanged += 1
@@ -123,39 +135,55 @@ def recipe_of(
     return Recipe(published.program_digest, environment, assignment, languages()[assignment.language])
 
 
-def report_of(
-    assignment: Assignment, runs: Sequence[RunResult], recipe: Recipe | None, environment: Environment | None
-) -> GradeReport:
+def judge_kept(
+    assignment: Assignment, runs: Sequence[RunResult | None], recipe: Recipe | None, environment: Environment | None
+) -> GradeReport | list[TestCase]:
+    """
+    What the runs that were kept come to; or, where they do not suffice, the cases of which one is missing.
+
+    A case that a group skips needs none. Whether it does may hang on a case that is missing: then it may be among these
+    and yet not be run.
+    """
     began_s = time.monotonic()
-    results = [judge(assignment, case, run, recipe) for case, run in zip(assignment.cases, runs, strict=True)]
+    judging = Judging(assignment, recipe)
+    missing = []
+    for index in judging.order:
+        run = judging.broken if runs[index] is None else runs[index]
+        if judging.is_wanted(index) is False:
+            judging.take(index, NOT_RUN)
+        elif run is None:
+            missing.append(assignment.cases[index])
+        else:
+            judging.take(index, run)
+    if missing:
+        return missing
     phases = Phases(judge_s=time.monotonic() - began_s)
-    return replace(add_up(assignment, results), environment=environment, phases=phases)
+    return replace(judging.report(), environment=environment, phases=phases)
 
 
 def _item_of(
     assignment: Assignment,
     published: PublishedResult,
     runs: Sequence[RunResult | None],
-    differences: Mapping[str, str],
+    differences: "_Differences",
 ) -> PlanItem | None:
     """What would become of a result; None if nothing would."""
-    there = [run for run in runs if run is not None]
-    if len(there) < len(runs):
-        missing = [case.name for case, run in zip(assignment.cases, runs, strict=True) if run is None]
+    report = judge_kept(assignment, runs, None, None)
+    if isinstance(report, list):
         return PlanItem(
             subid=published.key.subid,
             attempt_id=published.attempt_id,
             change=Change.NEEDS_RUN,
             old_score=published.score,
             old_max=published.max_score,
-            to_run=len(missing),
-            reasons=(f"no run is kept for {', '.join(missing)}",),
+            to_run=len(report),
+            reasons=(f"no run is kept for {', '.join(case.name for case in report)}",),
         )
-    report = report_of(assignment, there, None, None)
-    reasons = _reasons(published, report.case_results, differences)
+    reasons = _reasons(published, report.case_results, differences.cases)
     new_score = published.terms.after_penalty(report.score)
     if not reasons and (new_score, report.max_score) == (published.score, published.max_score):
         return None
+    reasons = reasons or list(differences.settings)  # what cases are worth together, for instance
     return PlanItem(
         subid=published.key.subid,
         attempt_id=published.attempt_id,

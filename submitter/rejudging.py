@@ -14,7 +14,6 @@ kept run one after the other. Before each batch and each such program it waits
 until nothing waits on the queue.
 """
 
-import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,11 +26,10 @@ from submitter.errors import (
     AssignmentRefused,
     LeaseLost,
     NewerUpload,
-    SandboxUnavailable,
     SubmissionBusy,
     SubmissionRejected,
 )
-from submitter.grading import check_source, job_of
+from submitter.grading import check_source, job_of, run_and_judge
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
@@ -41,9 +39,8 @@ from submitter.model import (
     Outcome,
     RunResult,
     SubmissionKey,
-    Verdict,
 )
-from submitter.planning import change_of, find_runs, load, recipe_of, report_of
+from submitter.planning import change_of, find_runs, judge_kept, load, recipe_of
 from submitter.ports import CaseStore, ResultStore, Sandbox
 from submitter.processing import Publication, Publisher
 from submitter.test_sets import (
@@ -201,10 +198,9 @@ class Rejudger:
     def _judge(
         self, assignment: Assignment, published: PublishedResult, runs: Sequence[RunResult | None], item: PlanItem
     ) -> GradeReport:
-        there = [run for run in runs if run is not None]
-        if len(there) < len(runs):
+        report = judge_kept(assignment, runs, recipe_of(assignment, published), published.environment)
+        if isinstance(report, list):
             raise _Left("a run that the plan was made with is not kept any more: make a new plan")
-        report = report_of(assignment, there, recipe_of(assignment, published), published.environment)
         score = published.terms.after_penalty(report.score)
         if (score, report.max_score) != (item.new_score, item.new_max):
             raise _Left(f"would get {score:g}/{report.max_score:g}, which is not what the plan says: make a new one")
@@ -222,22 +218,15 @@ class Rejudger:
             if stored is None or stored.version != published.upload:
                 raise _Left("has a newer upload: the queue brings its result")
             check_source(stored.data, assignment.limits)
+            job = job_of(assignment, stored.data, key.subid)
         except SubmissionRejected as exc:
             raise _Left(f"cannot be run ({exc}): put it back with `submitter requeue {key.metadata}`") from exc
         if self._sandbox is None:
             self._sandbox = self._open_sandbox()
-        environment = self._sandbox.environment
         known = replace(published, program_digest=program_digest(stored.data), language=assignment.language)
-        [runs] = find_runs(self._cases, assignment, [known], environment)
-        missing = [case for case, run in zip(assignment.cases, runs, strict=True) if run is None]
-        with contextlib.closing(self._sandbox.run(job_of(assignment, stored.data, key.subid, missing))) as made:
-            fresh = iter(list(made))
-        recipe = recipe_of(assignment, known, environment)
-        whole = [next(fresh) if run is None else run for run in runs]
-        report = report_of(assignment, whole, recipe, environment)
-        if any(result.verdict is Verdict.INTERNAL_ERROR for result in report.case_results):
-            raise SandboxUnavailable("the executor could not run every case")
-        return report, known
+        [runs] = find_runs(self._cases, assignment, [known], self._sandbox.environment)
+        kept = {index: run for index, run in enumerate(runs) if run is not None}
+        return run_and_judge(self._sandbox, assignment, job, kept), known
 
     def _key_of(self, assignment: Assignment, published: PublishedResult) -> SubmissionKey:
         """With the leading slash that the front end gave it, or without."""

@@ -50,6 +50,7 @@ class Effect(StrEnum):
 EFFECTS: Mapping[str, Effect] = {
     "ref": Effect.NOTHING,
     "cases": Effect.JUDGEMENT,  # each has effects of its own
+    "groups": Effect.JUDGEMENT,
     "language": Effect.RUN,
     "input_mode": Effect.RUN,
     "comparison": Effect.JUDGEMENT,
@@ -63,6 +64,9 @@ CASE_EFFECTS: Mapping[str, Effect] = {
     "input": Effect.RUN,
     "expected": Effect.JUDGEMENT,
     "points": Effect.JUDGEMENT,
+    "group": Effect.JUDGEMENT,
+    "role": Effect.JUDGEMENT,
+    "limits": Effect.RUN,
 }
 # How a run ended, apart from those in which time had a part, and from faults of ours.
 _ENDINGS_TO_KEEP = {

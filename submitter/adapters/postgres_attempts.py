@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
-from submitter.adapters.postgres_policy import TRIED, case_digest, tried_from
+from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
 from submitter.adapters.postgres_rejudging import note_test_set
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
 from submitter.model import MOST_FAILURES, AttemptStart, Outcome, Phases, RunResult
@@ -214,9 +214,9 @@ class PostgresTurn:
             self._connection.execute(
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
-                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, "
+                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups, "
                 "image, isolation, fetch_s, wait_s, run_s, judge_s, publish_s) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -233,6 +233,7 @@ class PostgresTurn:
                     numeric(shown.score),
                     numeric(shown.max_score),
                     shown.whole,
+                    Jsonb(groups_as_kept(report) if report else []),
                     environment.image if environment else None,
                     environment.isolation if environment else None,
                     phases.fetch_s,
@@ -248,8 +249,10 @@ class PostgresTurn:
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
                         memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
-                        case_digest, hint, ending, run_key, may_be_judged_again, stdout_sha256)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        case_digest, hint, reason, group_name, role, ending, run_key, may_be_judged_again,
+                        stdout_sha256)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                            %s, %s, %s)
                     """,
                     [
                         (
@@ -272,6 +275,9 @@ class PostgresTurn:
                             _earlier_run(result.run.earlier),
                             case_digest(result.case),
                             result.hint,
+                            result.reason,
+                            result.case.group,
+                            str(result.case.role),
                             result.run.ending.value,
                             result.run_key,
                             may_be_judged_again(result),

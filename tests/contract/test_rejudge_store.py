@@ -80,7 +80,8 @@ def graded(
         plan_id=plan_id,
     )
     result = CaseResult(TestCase(CaseKind.TEST, 1, "2", "4", 0.5), run, verdict, 0.0, run_key=run_key)
-    report = GradeReport((result,), 0.0, 0.5, 0.25, HERE, Phases(fetch_s=0.1, wait_s=0.2, run_s=0.3, judge_s=0.4))
+    phases = Phases(fetch_s=0.1, wait_s=0.2, run_s=0.3, judge_s=0.4)
+    report = GradeReport((result,), 0.0, 0.5, 0.25, environment=HERE, phases=phases)
     attempt_id = store.begin_attempt(start)
     publish(store, attempt_id, Outcome(report=report))
     return attempt_id

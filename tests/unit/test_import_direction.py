@@ -10,13 +10,14 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison", "policy"}),
+    frozenset({"comparison", "points", "policy"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
     frozenset({"comparing", "resources"}),
-    frozenset({"hints", "languages"}),
-    frozenset({"test_sets"}),
+    frozenset({"hints", "languages", "scoring"}),
+    frozenset({"grading_file", "test_sets"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
+    frozenset({"judging"}),
     frozenset(
         {
             "grading",
@@ -109,8 +110,11 @@ PURE = {
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
     "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
+    "points": {"dataclasses", "enum"},
+    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
+    "scoring": {"collections", "math", "re", "typing"},
     "verdict": {"collections", "math", "typing"},
-    "results": {"datetime", "json", "re", "typing"},
+    "results": {"dataclasses", "datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"collections", "json", "re", "typing", "unicodedata", "urllib"},
     "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
@@ -192,7 +196,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "comparison", "policy", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "policy", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,11 @@ from submitter.model import (
     Verdict,
 )
 from submitter.planning import change_of, make_plan
+from submitter.points import Group, GroupRule
+from submitter.policy import Feedback, Late, Level, Policy, Stages, Tries, View
 from submitter.ports import Turn
 from submitter.processing import SubmissionProcessor
+from submitter.publishing import publish
 from submitter.rejudging import Applied, Rejudger
 from submitter.test_sets import (
     CASE_EFFECTS,
@@ -87,7 +91,13 @@ class World:
 
     def __init__(self, directory: Path, run: Callable[[Job, CaseInput], RunResult] = answer) -> None:
         self.store, self.queue, self.cases = MemoryResultStore(), MemorySubmissionQueue(), MemoryCaseStore()
-        self.sandbox = FakeSandbox(run)
+        self.ran: list[CaseInput] = []
+
+        def note(job: Job, case: CaseInput) -> RunResult:
+            self.ran.append(case)
+            return run(job, case)
+
+        self.sandbox = FakeSandbox(note)
         self.pauses: list[float] = []
         self.host = SubmissionProcessor(self.cases, self.store, Grader(self.sandbox, directory), "host:1")
         self.rejudger = Rejudger(
@@ -101,11 +111,11 @@ class World:
         self.cases.save_assignment(SQUARES)
         self.cases.register("c" * 32, "ada@example.org")
 
-    def hand_in(self, subid: str, program: str) -> None:
+    def hand_in(self, subid: str, program: str, extension: str = ".py") -> None:
         key = SubmissionKey(REF, subid, leading_slash=True)
         names = {"admin": REF.admin, "event": REF.event, "assignment": REF.assignment}
         metadata = {"subid": subid, **names, "tokens": ["c" * 32]}
-        self.store.put(key.program(".py"), program.encode(), "text/plain")
+        self.store.put(key.program(extension), program.encode(), "text/plain")
         self.store.put(key.metadata, json.dumps(metadata).encode(), "application/json")
 
     def grade(self, subid: str, program: str | None = None) -> None:
@@ -120,9 +130,9 @@ class World:
 
     def plan(self) -> tuple[int, Plan]:
         """A plan; that nothing is run for it is looked at each time."""
-        before = len(self.sandbox.jobs)
+        before = len(self.ran)
         plan = make_plan(self.cases, REF)
-        assert len(self.sandbox.jobs) == before
+        assert len(self.ran) == before
         return plan
 
     def apply(self, plan_id: int, **options: Any) -> dict[str, Applied]:
@@ -394,7 +404,7 @@ def test_one_added_case_runs_one_case(world: World) -> None:
     [item] = plan.items
     assert (item.change, item.to_run, item.reasons) == (Change.NEEDS_RUN, 1, ("no run is kept for grade 2",))
     assert world.apply(plan_id)[ADA].problem is None
-    assert world.sandbox.jobs[-1].inputs == (CaseInput(("5",)),)
+    assert world.ran[len(CASES) :] == [CaseInput(("5",))]
     assert (world.document(ADA)["score"], world.document(ADA)["max_score"]) == (6, 6)
     world.change(*CASES)
     assert world.plan()[1].items[0].change is Change.FALLS, "and now that run is kept, too"
@@ -417,7 +427,7 @@ def test_runs_of_another_image_are_not_mixed(world: World) -> None:
     world.change(*CASES, TestCase(CaseKind.GRADE, 2, "5", "25", 1.0))
     plan_id, _ = world.plan()
     world.apply(plan_id)
-    assert len(world.sandbox.jobs[-1].inputs) == 3
+    assert len(world.ran) == 2 + 3
     assert world.document(ADA)["image"] == "newer"
 
 
@@ -440,6 +450,141 @@ def test_a_program_that_was_replaced_is_not_run(world: World) -> None:
     world.hand_in(ADA, "square")
     assert "newer upload" in (world.apply(plan_id)[ADA].problem or "")
     assert len(world.sandbox.jobs) == 1
+
+
+# -- groups, deadlines, feedback -----------------------------------------------------------------------------------
+
+GROUP = (
+    TestCase(CaseKind.TEST, 1, "3", "9", 2.0, group="all"),
+    TestCase(CaseKind.TEST, 2, "4", "16", 2.0, group="all"),
+    TestCase(CaseKind.TEST, 3, "5", "25", 2.0, group="all"),
+)
+STOPS = (Group("all", stops_early=True),)
+
+
+def verdicts(document: dict[str, Any]) -> list[str]:
+    return [test["verdict"] for test in document["tests"]]
+
+
+def test_a_case_that_was_skipped_is_run_when_it_is_needed(world: World) -> None:
+    world.change(*GROUP, groups=STOPS)
+    world.grade(BOB, "double")
+    assert (verdicts(world.document(BOB)), len(world.ran)) == (["wrong_answer", "skipped", "skipped"], 1)
+    world.change(wrong(GROUP[0], "6"), wrong(GROUP[1], "8"), GROUP[2])
+    plan_id, plan = world.plan()
+    assert (plan.items[0].change, plan.items[0].to_run) == (Change.NEEDS_RUN, 2)
+    assert world.apply(plan_id)[BOB].problem is None
+    assert world.ran[1:] == [CaseInput(("4",)), CaseInput(("5",))], "and not the first one"
+    assert verdicts(world.document(BOB)) == ["accepted", "accepted", "wrong_answer"]
+    assert world.document(BOB)["score"] == 4
+
+
+def test_a_case_that_a_group_skips_now_needs_no_run(world: World) -> None:
+    world.change(*GROUP, groups=STOPS)
+    world.grade(ADA, "square")
+    world.change(wrong(GROUP[0], "6"), *GROUP[1:])
+    plan_id, plan = world.plan()
+    assert plan.items[0].reasons[1] == "test 2: accepted → skipped"
+    world.apply(plan_id, allow_drops=True)
+    assert (verdicts(world.document(ADA)), len(world.ran)) == (["wrong_answer", "skipped", "skipped"], 3)
+    world.change(*GROUP)
+    world.apply(world.plan()[0])
+    assert (world.document(ADA)["score"], len(world.ran)) == (6, 3), "runs from before are still kept"
+
+
+def test_a_plan_says_which_rule_changes_a_score(world: World) -> None:
+    world.change(*GROUP[:2], wrong(GROUP[2], "26"), groups=(Group("all"),))
+    world.grade(ADA, "square")
+    world.change(groups=(Group("all", GroupRule.ALL_OR_NOTHING),))
+    plan_id, plan = world.plan()
+    [item] = plan.items
+    assert (item.old_score, item.new_score) == (4, 0)
+    assert item.reasons[0].startswith("groups was ")
+    world.apply(plan_id, allow_drops=True)
+    assert (world.document(ADA)["groups"][0]["status"], len(world.ran)) == ("failed", 3)
+
+
+def test_a_program_that_does_not_compile_is_judged_anew_without_a_run(world: World, tmp_path: Path) -> None:
+    """For a new case, too: that it does not compile is known."""
+    world = World(tmp_path, lambda *_: replace(QUICK, ending=Ending.COMPILE_ERROR, stderr=b"no"))
+    world.change(*GROUP, groups=STOPS)
+    world.grade(ADA, "broken")
+    ran = len(world.ran)
+    world.change(*GROUP, TestCase(CaseKind.GRADE, 1, "6", "36", 1.0))
+    plan_id, plan = world.plan()
+    assert plan.items[0].reasons == ("grade 1: new, compile_error",)
+    world.apply(plan_id, allow_drops=True)
+    assert (verdicts(world.document(ADA)), len(world.ran)) == (["compile_error"] * 4, ran)
+
+
+@pytest.mark.parametrize("slow", [{"cpu_time_s": 10.0}, {"wall_time_s": 30.0}, {"wall_time_s": 9.0, "starved_s": 8.0}])
+def test_a_build_that_was_too_slow_is_made_again(tmp_path: Path, slow: dict[str, float]) -> None:
+    """On a machine with more room the same program may compile."""
+    run = replace(QUICK, ending=Ending.COMPILE_ERROR, **slow)
+    world = World(tmp_path, lambda *_: run if len(world.ran) == 1 else replace(run, cpu_time_s=0.0, wall_time_s=0.0))
+    world.change(*CASES, language="c")
+    world.hand_in(ADA, "slow", ".c")
+    world.grade(ADA)
+    world.change(wrong(CASES[0], "6"), CASES[1])
+    assert world.plan()[1].items[0].to_run == 2
+
+
+def test_the_penalty_stays_what_it_was(world: World) -> None:
+    due = datetime.now(UTC) - timedelta(hours=30)
+    world.change(policy=Policy(due_at=due, late=Late(percent=10, every_s=86400)))
+    world.grade(BOB, "double")
+    world.change(wrong(CASES[0], "6"), CASES[1], policy=Policy(due_at=due, late=Late(percent=50, every_s=86400)))
+    plan_id, plan = world.plan()
+    assert (plan.items[0].new_score, plan.items[0].new_max) == (1.6, 5), "two days at 10%"
+    outcome = world.apply(plan_id)[BOB].outcome
+    assert outcome is not None
+    document = world.document(BOB)
+    assert (outcome.score, document["score"], document["penalty"]) == (1.6, 1.6, 0.2)
+    assert world.cases.history[1].start.handed_in_at == world.cases.history[0].start.handed_in_at
+    assert world.plan()[1].items == (), "and then there is nothing more to do"
+
+
+def test_no_more_is_shown_than_the_feedback_says(world: World) -> None:
+    """What is published while results were hidden is shown by the levels of now; `.out` follows."""
+    hidden = Policy(feedback=Feedback(test=Stages(Level.VERDICT), grade=Stages(Level.NOTHING)))
+    out = SubmissionKey(REF, BOB, leading_slash=True).out
+    world.grade(BOB, "double")
+    assert world.store.objects[out].data == b"6\n"
+    world.change(wrong(CASES[0], "6"), CASES[1], policy=hidden)
+    world.apply(world.plan()[0])
+    [test] = world.document(BOB)["tests"]
+    assert test.keys() & {"score", "input", "expected", "actual"} == set()
+    assert world.store.objects[out].data == b"", "although the program printed the very same"
+    version = world.store.objects[out].version
+    world.change(wrong(CASES[0], "6"), wrong(CASES[1], "8"))
+    world.apply(world.plan()[0])
+    assert world.store.objects[out].version == version, "it is not written for nothing"
+    world.change(wrong(CASES[0], "9"), wrong(CASES[1], "8"), policy=Policy())
+    world.apply(world.plan()[0], allow_drops=True)
+    assert world.store.objects[out].data == b"6\n"
+
+
+def test_judging_anew_is_not_a_try(world: World) -> None:
+    world.change(policy=Policy(tries=Tries(count=2, every_s=86400, then=View(Level.NOTHING, Level.NOTHING))))
+    world.grade(BOB, "double")
+    for expected in ("6", "7", "6"):
+        world.change(wrong(CASES[0], expected), CASES[1])
+        world.apply(world.plan()[0], allow_drops=True)
+    feedback = world.document(BOB)["feedback"]
+    assert (feedback["tries_used"], feedback["test"]) == (1, "everything")
+
+
+def test_publishing_shows_what_was_judged_anew(world: World) -> None:
+    hidden = Policy(feedback=Feedback(grade=Stages(Level.NOTHING, published=Level.EVERYTHING)))
+    world.change(policy=hidden)
+    world.grade(BOB, "double")
+    world.change(wrong(CASES[0], "6"), CASES[1])
+    world.apply(world.plan()[0])
+    before = world.document(BOB)
+    assert [one.problem for one in publish(world.cases, world.store, REF)] == [None]
+    after = world.document(BOB)
+    assert (len(before["tests"]), len(after["tests"])) == (1, 2)
+    assert (after["test_set"], after["image"]) == (before["test_set"], before["image"])
 
 
 def test_live_work_comes_first(world: World) -> None:
@@ -579,7 +724,7 @@ runs = st.builds(
 expectations = st.lists(st.sampled_from(["9", " 9", "6", ""]), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.lists(runs, min_size=4, max_size=4), expectations, expectations)
 def test_judged_anew_is_as_run_anew(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, made: list[RunResult], old: list[str], new: list[str]
@@ -587,32 +732,44 @@ def test_judged_anew_is_as_run_anew(
     """
     Of a program that does the same each time, the document is the same, whether judged anew or graded anew.
 
-    Cases are added, taken away and changed, and so is the comparison.
+    Cases are added, taken away, changed and put into other groups, and so are the comparison and the groups' rules.
     """
+    is_broken = data.draw(st.booleans())
 
     def by_input(_: Job, case: CaseInput) -> RunResult:
-        return made[int(case.arguments[0])]
+        return RunResult(ending=Ending.COMPILE_ERROR) if is_broken else made[int(case.arguments[0])]
 
     def cases(expected: list[str]) -> tuple[TestCase, ...]:
-        return tuple(TestCase(CaseKind.TEST, n + 1, str(n), text, n + 1.0) for n, text in enumerate(expected))
+        names = data.draw(st.lists(st.sampled_from([None, "a", "b"]), min_size=4, max_size=4))
+        return tuple(
+            TestCase(CaseKind.TEST, n + 1, str(n), text, n + 1.0, group=names[n]) for n, text in enumerate(expected)
+        )
 
+    def draw_groups() -> tuple[Group, ...]:
+        rules, depends_on = st.sampled_from(GroupRule), st.sampled_from([(), ("a",)])
+        first = Group("a", data.draw(rules), stops_early=data.draw(st.booleans()))
+        return first, Group("b", data.draw(rules), data.draw(st.booleans()), data.draw(depends_on))
+
+    groups = draw_groups()
     comparison = data.draw(st.sampled_from(ComparisonKind).map(Comparison))
+    new_cases = cases(new)
     judged, graded = (World(tmp_path_factory.mktemp("world"), by_input) for _ in range(2))
-    judged.change(*cases(old))
+    judged.change(*cases(old), groups=draw_groups())
     judged.grade(ADA, "any")
-    ran = len(judged.sandbox.jobs[0].inputs)
-    judged.change(*cases(new), comparison=comparison)
+    ran = len(judged.ran)
+    judged.change(*new_cases, comparison=comparison, groups=groups)
     plan_id, plan = judged.plan()
     judged.apply(plan_id, allow_drops=True)
-    graded.change(*cases(new), comparison=comparison)
+    graded.change(*new_cases, comparison=comparison, groups=groups)
     graded.grade(ADA, "any")
     mine, theirs = judged.document(ADA), graded.document(ADA)
     if plan.items:
         assert mine | {"test_set": 0} == theirs | {"test_set": 0}
     else:
         assert [test["verdict"] for test in mine["tests"]] == [test["verdict"] for test in theirs["tests"]]
-    rerun = sum(len(job.inputs) for job in judged.sandbox.jobs) - ran
-    assert rerun == sum(item.to_run for item in plan.items)
+    rerun, most = len(judged.ran) - ran, sum(item.to_run for item in plan.items)
+    assert rerun <= most, "which of them a group skips is known when others have been run"
+    assert rerun == most or any(one.stops_early or one.depends_on for one in groups)
 
 
 # -- the command --------------------------------------------------------------------------------------------------
