@@ -219,8 +219,11 @@ def _find_python() -> str:
 
 
 def _digest_of(python: Path, script: Path) -> str:
-    """There is no image: of the interpreter's own file, as it lies here, and the executor."""
-    interpreter = python.resolve()
-    stat = interpreter.stat()
-    text = f"{interpreter} {stat.st_size} {stat.st_mtime_ns} {hashlib.sha256(script.read_bytes()).hexdigest()}"
-    return f"host:{hashlib.sha256(text.encode()).hexdigest()}"
+    """There is no image: of the files of the interpreter and of each tool chain, as they lie here, and the executor."""
+    words = {command[0] for one in languages().values() for command in (one.build, one.run, one.version) if command}
+    tools = {python, *(Path(found) for word in words if (found := shutil.which(word)) is not None)}
+    digest = hashlib.sha256(script.read_bytes())
+    for tool in sorted({tool.resolve() for tool in tools}):
+        stat = tool.stat()
+        digest.update(f"\0{tool} {stat.st_size} {stat.st_mtime_ns}".encode(errors="surrogateescape"))
+    return f"host:{digest.hexdigest()}"

@@ -1,8 +1,10 @@
 """One suite for the port RejudgeStore, on memory and on Postgres: what is kept comes back as it was."""
 
+import contextlib
 import json
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -11,6 +13,7 @@ from psycopg.rows import DictRow
 
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore
 from submitter.comparison import Comparison
+from submitter.errors import StoreUnavailable, SubmissionBusy
 from submitter.grading import Grader
 from submitter.lease import Lease
 from submitter.model import (
@@ -30,6 +33,7 @@ from submitter.model import (
     Verdict,
 )
 from submitter.planning import make_plan
+from submitter.policy import Terms, View
 from submitter.ports import CaseStore
 from submitter.processing import SubmissionProcessor
 from submitter.rejudging import Applied, Rejudger
@@ -42,7 +46,7 @@ from submitter.test_sets import (
     content_of,
     digest_of,
 )
-from tests.contract.case_stores import ADA, KEY, REF, REJECTED, SQUARES, make_start, publish
+from tests.contract.case_stores import ADA, GRADED, KEY, REF, REJECTED, SQUARES, make_start, publish
 
 HERE = Environment(image="sha256:1", isolation="docker/box")
 RUN = RunResult(
@@ -149,7 +153,89 @@ def test_a_turn_tells_by_what_is_judged_and_whose_result_is_shown(case_store: Ca
         )
     )
     with case_store.publish_turn(second) as turn:
-        assert (turn.test_set, turn.published_attempt) == (2, first)
+        assert (turn.test_set, turn.published_attempt, turn.published_view) == (2, first, View())
+
+
+# -- a turn of its own --------------------------------------------------------------------------------------------
+
+
+def anew(plan_id: int | None = None) -> AttemptStart:
+    """At the upload that `graded` has graded."""
+    return replace(make_start(), assignment=SQUARES, plan_id=plan_id)
+
+
+def test_an_attempt_without_a_run_begins_and_ends_in_its_turn(case_store: CaseStore) -> None:
+    first = graded(case_store)
+    with case_store.rejudge_turn(anew()) as turn:
+        assert (turn.published_attempt, turn.test_set) == (first, 1)
+        turn.record(GRADED, published=True, results_version="2")
+    [now] = case_store.rejudging.published(REF, 9)
+    assert now.attempt_id > first
+    assert (now.score, len(now.cases)) == (GRADED.score, 2)
+    with case_store.rejudge_turn(anew()) as turn:
+        assert (turn.published_attempt, turn.results_version) == (now.attempt_id, "2")
+
+
+@pytest.mark.parametrize("is_broken_off", [False, True])
+def test_a_turn_that_records_nothing_leaves_nothing(case_store: CaseStore, is_broken_off: bool) -> None:
+    """Neither a lease, for which others would wait, nor another result to be seen."""
+    first = graded(case_store)
+    with contextlib.suppress(StoreUnavailable), case_store.rejudge_turn(anew()):
+        if is_broken_off:
+            raise StoreUnavailable("the bucket is away")
+    [now] = case_store.rejudging.published(REF, 9)
+    assert now.attempt_id == first
+    again = case_store.begin_attempt(anew())
+    with case_store.publish_turn(again) as turn:
+        assert turn.published_attempt == first
+
+
+def test_nothing_is_judged_anew_that_is_being_graded(case_store: CaseStore) -> None:
+    graded(case_store)
+    running = case_store.begin_attempt(anew())
+    with pytest.raises(SubmissionBusy), case_store.rejudge_turn(anew()):
+        pytest.fail("it has a turn")
+    assert case_store.renew_lease(running, 60), "and whoever grades it goes on"
+    case_store.end_attempt(running, None)
+    with case_store.rejudge_turn(anew()):
+        pass
+
+
+def test_of_two_turns_one_waits_for_the_other(case_store: CaseStore) -> None:
+    """Whoever judges anew sees what a grading published meanwhile, and leaves it alone."""
+    graded(case_store)
+    newer = case_store.begin_attempt(replace(anew(), upload="v2"))
+    waits, seen = threading.Event(), []
+
+    def judge() -> None:
+        waits.set()
+        with case_store.rejudge_turn(anew()) as turn:
+            seen.append(turn.published_attempt)
+
+    thread = threading.Thread(target=judge)
+    with case_store.publish_turn(newer) as turn:
+        thread.start()
+        assert waits.wait(10)
+        thread.join(0.3)
+        assert thread.is_alive()
+        assert not seen
+        turn.record(GRADED, published=True, results_version="2")
+    thread.join(10)
+    assert seen == [newer]
+
+
+def test_a_grading_waits_for_a_turn_that_judges_anew(case_store: CaseStore) -> None:
+    graded(case_store)
+    begun: list[int] = []
+    thread = threading.Thread(target=lambda: begun.append(case_store.begin_attempt(replace(anew(), upload="v2"))))
+    with case_store.rejudge_turn(anew()) as turn:
+        thread.start()
+        thread.join(0.3)
+        assert not begun
+        turn.record(GRADED, published=True, results_version="2")
+    thread.join(10)
+    with case_store.publish_turn(begun[0]) as turn:
+        assert turn.results_version == "2"
 
 
 # -- runs ---------------------------------------------------------------------------------------------------------
@@ -211,6 +297,17 @@ def test_published_results_come_in_pages(case_store: CaseStore) -> None:
     assert [(line.name, line.verdict, line.max_points) for line in among.cases] == [
         ("test 1", Verdict.RUNTIME_ERROR, 0.5)
     ]
+
+
+def test_a_published_result_comes_with_its_penalty(case_store: CaseStore) -> None:
+    """And with its points after that, as the gradebook has them."""
+    handed_in_at = datetime(2026, 3, 1, tzinfo=UTC)
+    terms = Terms(handed_in_at=handed_in_at, late_s=3600.0, penalty=0.25)
+    attempt_id = case_store.begin_attempt(replace(make_start(), handed_in_at=handed_in_at))
+    publish(case_store, attempt_id, replace(GRADED, terms=terms))
+    [found] = case_store.rejudging.published(REF, 9)
+    assert GRADED.report is not None
+    assert (found.terms, found.score) == (terms, GRADED.report.score * 0.75)
 
 
 def test_a_plan_comes_back_as_it_was_saved(case_store: CaseStore) -> None:
