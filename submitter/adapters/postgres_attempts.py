@@ -8,8 +8,9 @@ in one order and be recorded in the other.
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import LiteralString
 
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
@@ -19,7 +20,7 @@ from submitter.adapters.postgres_notices import note_result
 from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
 from submitter.adapters.postgres_rejudging import note_test_set
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
-from submitter.model import MOST_FAILURES, AttemptStart, Outcome, Phases, RunResult
+from submitter.model import MOST_FAILURES, AttemptStart, CaseResult, Outcome, Phases, RunResult
 from submitter.policy import Level, Tried, View
 from submitter.test_sets import KEPT_OUTPUT_BYTES, digest_of, may_be_judged_again
 
@@ -165,6 +166,43 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         raise CasesUnavailable(f"the result of the attempt {attempt_id} could not be recorded")
 
 
+# One array for each column, so that all cases are one statement, to be sent, parsed and planned once.
+_CASE_COLUMNS: Mapping[LiteralString, tuple[LiteralString, Callable[[CaseResult], object]]] = {
+    "kind": ("text", lambda one: one.case.kind.value),
+    "ordinal": ("integer", lambda one: one.case.ordinal),
+    "verdict": ("text", lambda one: one.verdict.long_name),
+    "points": ("numeric", lambda one: numeric(one.points)),
+    "max_points": ("numeric", lambda one: numeric(one.case.points)),
+    "cpu_time_s": ("float8", lambda one: one.run.cpu_time_s),
+    "wall_time_s": ("float8", lambda one: one.run.wall_time_s),
+    "memory_bytes": ("bigint", lambda one: one.run.memory_bytes),
+    "exit_code": ("integer", lambda one: one.run.exit_code),
+    "signal": ("integer", lambda one: one.run.signal),
+    "stdout": ("bytea", lambda one: one.run.stdout[:KEPT_OUTPUT_BYTES]),
+    "stderr": ("bytea", lambda one: one.run.stderr[:KEPT_OUTPUT_BYTES]),
+    "stdout_bytes": ("bigint", lambda one: len(one.run.stdout)),
+    "stderr_bytes": ("bigint", lambda one: len(one.run.stderr)),
+    "starved_s": ("float8", lambda one: one.run.starved_s),
+    "earlier": ("jsonb", lambda one: _earlier_run(one.run.earlier)),
+    "case_digest": ("bytea", lambda one: case_digest(one.case)),
+    "hint": ("text", lambda one: one.hint and one.hint.value),
+    "reason": ("text", lambda one: one.reason),
+    "group_name": ("text", lambda one: one.case.group),
+    "role": ("text", lambda one: one.case.role.value),
+    "ending": ("text", lambda one: one.run.ending.value),
+    "run_key": ("text", lambda one: one.run_key),
+    "may_be_judged_again": ("boolean", may_be_judged_again),
+    "stdout_sha256": ("text", lambda one: _digest_if_cut(one.run.stdout)),
+}
+_INSERT_CASES: LiteralString = (
+    "INSERT INTO submitter.case_results (attempt_id, "
+    + ", ".join(_CASE_COLUMNS)
+    + ") SELECT %s, * FROM unnest("
+    + ", ".join([f"%s::{type_name}[]" for type_name, _ in _CASE_COLUMNS.values()])
+    + ")"
+)
+
+
 class PostgresTurn:
     """A turn: the transaction that holds the submission's row."""
 
@@ -243,49 +281,8 @@ class PostgresTurn:
                     time.monotonic() - self._began_s,
                 ),
             )
-            with self._connection.cursor() as cursor:
-                cursor.executemany(
-                    """
-                    INSERT INTO submitter.case_results (
-                        attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
-                        memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
-                        case_digest, hint, reason, group_name, role, ending, run_key, may_be_judged_again,
-                        stdout_sha256)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-                            %s, %s, %s)
-                    """,
-                    [
-                        (
-                            self._attempt_id,
-                            result.case.kind.value,
-                            result.case.ordinal,
-                            result.verdict.long_name,
-                            numeric(result.points),
-                            numeric(result.case.points),
-                            result.run.cpu_time_s,
-                            result.run.wall_time_s,
-                            result.run.memory_bytes,
-                            result.run.exit_code,
-                            result.run.signal,
-                            result.run.stdout[:KEPT_OUTPUT_BYTES],
-                            result.run.stderr[:KEPT_OUTPUT_BYTES],
-                            len(result.run.stdout),
-                            len(result.run.stderr),
-                            result.run.starved_s,
-                            _earlier_run(result.run.earlier),
-                            case_digest(result.case),
-                            result.hint,
-                            result.reason,
-                            result.case.group,
-                            str(result.case.role),
-                            result.run.ending.value,
-                            result.run_key,
-                            may_be_judged_again(result),
-                            _digest_if_cut(result.run.stdout),
-                        )
-                        for result in (report.case_results if report else ())
-                    ],
-                )
+            if report is not None:
+                self._connection.execute(_INSERT_CASES, (self._attempt_id, *_columns_of(report.case_results)))
             # clock_timestamp(): now() is when the transaction began, and it stayed open while the bucket was written.
             self._connection.execute(
                 "UPDATE submitter.attempts SET finished_at = clock_timestamp(), lease_expires_at = NULL WHERE id = %s",
@@ -330,6 +327,10 @@ def _refuse_if_needless(connection: Connection, submission_id: int, upload: str 
         raise SubmissionBusy(f"{taken[0]} is grading this upload", free_in_s=max(0.0, taken[1]))
     if failures >= MOST_FAILURES:
         raise FailedTooOften(f"failed {failures} times, the last time with: {last_failure}")
+
+
+def _columns_of(results: Sequence[CaseResult]) -> list[list[object]]:
+    return [[value(one) for one in results] for _, value in _CASE_COLUMNS.values()]
 
 
 def _digest_if_cut(output: bytes) -> str | None:
