@@ -122,7 +122,6 @@ def run_and_judge(
     language, digest = languages()[assignment.language], program_digest(job.program)
     judging = Judging(assignment, Recipe(digest, environment, assignment, language) if environment else None)
     clock = _PhaseClock()
-    has_failed = False
 
     def is_wanted(indices: list[int], number: int) -> bool | None:
         return False if indices[number] in there else judging.is_wanted(indices[number])
@@ -142,14 +141,14 @@ def run_and_judge(
                 clock.answered(run)
                 if run.ending is Ending.NOT_RUN and index in there:
                     run = there[index] if judging.is_wanted(index) else NOT_RUN
-                result = judging.take(index, run)
+                judging.take(index, run)
                 clock.judged()
-                has_failed = has_failed or result.verdict is Verdict.INTERNAL_ERROR
                 go_on()
     clock.ended()
-    if has_failed:
+    report = judging.report()
+    if any(result.verdict is Verdict.INTERNAL_ERROR for result in report.case_results):
         raise SandboxUnavailable("the executor could not run every case")
-    return dataclasses.replace(judging.report(), environment=environment, phases=clock.phases())
+    return dataclasses.replace(report, environment=environment, phases=clock.phases())
 
 
 def _repeated(run: RunResult, times: int) -> Generator[RunResult, None, None]:

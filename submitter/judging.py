@@ -48,7 +48,7 @@ class Judging:
         """Whether a case is to be run; None as long as that depends on others."""
         return True if self.broken is not None else self._progress.is_wanted(index)
 
-    def take(self, index: int, run: RunResult) -> CaseResult:
+    def take(self, index: int, run: RunResult) -> None:
         """A case's run has ended, or is not to be (`NOT_RUN`)."""
         assignment, case = self._assignment, self._assignment.cases[index]
         reason = self._progress.reason(index) if run.ending is Ending.NOT_RUN else None
@@ -62,7 +62,6 @@ class Judging:
             self.broken = replace(run, cpu_time_s=0.0, wall_time_s=0.0)
         self._results[index] = result
         self._progress.note(index, result.fraction)
-        return result
 
     def report(self) -> GradeReport:
         """When every case has its result."""

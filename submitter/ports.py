@@ -135,6 +135,13 @@ class Turn(Protocol):
     published_view: View | None
     """How much of that one the student was last shown; None if that is not known."""
 
+    is_alone: bool
+    """
+    Whether no other attempt can have written to the bucket what is not known here.
+
+    None began after the one whose result the student sees, and every one before that has its outcome.
+    """
+
     unknown_tokens: int
     """How many of the submission's tokens nobody registered."""
 

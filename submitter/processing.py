@@ -269,8 +269,11 @@ class Publisher:
                 outcome = dataclasses.replace(outcome, terms=sought.policy.on_view(outcome.terms, turn.tried))
             writes_out = not (sought.has_same_outputs and _shows_as_much(turn.published_view, outcome.terms.view))
             written = None
-            if sought.replaces in {None, turn.published_attempt} and all(
-                self._results.version(name) == version for name, version in sought.watched.items()
+            if sought.replaces in {None, turn.published_attempt} and (
+                # To take the place of one very result, it is enough that no newer one can lie there: a newer upload
+                # of which nobody began an attempt yet has its result still to come, and writes it over ours.
+                (sought.replaces is not None and turn.is_alone and not is_last)
+                or all(self._results.version(name) == version for name, version in sought.watched.items())
             ):
                 written = self._write(sought.key, outcome, seen(turn), turn.test_set, writes_out=writes_out)
                 if written is None and not is_last:
@@ -307,9 +310,10 @@ class Publication:
     What is to be published, and under which conditions.
 
     `turn` takes the submission's turn; `watched` are versions by key, which must
-    still be those in the bucket; `replaces` is the attempt whose result alone may
-    be written over, None: any. `has_same_outputs`: what that one's `test` cases
-    printed is the outcome's, too, so that `.out` is written only if it shows more or less.
+    still be those in the bucket, where another attempt may have written; `replaces`
+    is the attempt whose result alone may be written over, None: any. `has_same_outputs`:
+    what that one's `test` cases printed is the outcome's, too, so that `.out` is written
+    only if it shows more or less.
     """
 
     key: SubmissionKey

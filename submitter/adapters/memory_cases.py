@@ -60,6 +60,7 @@ class _MemoryTurn:
     test_set: int | None
     published_attempt: int | None
     published_view: View | None
+    is_alone: bool
     unknown_tokens: int
     tried: Tried
     noted: list[tuple[Outcome, bool, str | None]] = field(default_factory=list)
@@ -273,7 +274,7 @@ class MemoryCaseStore(FailsOnRequest):
         with self._turn_of(attempt.start.key):
             if attempt.lease_expires_s is None:
                 raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
-            turn = self._turn(attempt.start)
+            turn = self._turn(attempt.start, attempt)
             yield turn
             self._keep(attempt, turn)
 
@@ -290,18 +291,22 @@ class MemoryCaseStore(FailsOnRequest):
                     attempt = self._note_begun(start)
                 self._keep(attempt, turn)
 
-    def _turn(self, start: AttemptStart) -> _MemoryTurn:
+    def _turn(self, start: AttemptStart, own: Attempt | None = None) -> _MemoryTurn:
         key = start.key
         with self._lock:
             unknown_tokens = sum(token not in self._emails for token in start.tokens)
             tried = self._tried(start)
-        judged_by, shown = start.assignment, self._shown.get((key.ref, key.subid))
+            shown_id = shown.attempt_id if (shown := self._shown.get((key.ref, key.subid))) else 0
+            others = [one for one in self.history if _same(one.start.key, key) and one is not own]
+            is_alone = all(one.outcome is not None and one.attempt_id <= shown_id for one in others)
+        judged_by = start.assignment
         return _MemoryTurn(
             self,
             self._results_versions.get((key.ref, key.subid)),
             None if judged_by is None else self.rejudging.number_of(judged_by),
             None if shown is None else shown.attempt_id,
             None if shown is None or shown.outcome is None else shown.outcome.terms.view,
+            is_alone,
             unknown_tokens,
             tried,
         )
@@ -400,6 +405,11 @@ class MemoryCaseStore(FailsOnRequest):
             )
             by_address = {self._emails[token].lower(): token for token in tokens if token in self._emails}
         self.notices.note(attempt.attempt_id, key, outcome, sorted(by_address.values()))
+
+
+def _same(one: SubmissionKey, other: SubmissionKey) -> bool:
+    """With a leading slash or without."""
+    return (one.ref, one.subid) == (other.ref, other.subid)
 
 
 def _told(outcome: Outcome) -> tuple[object, ...]:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import LiteralString
 
+from psycopg import Cursor as PsycopgCursor
 from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
@@ -23,6 +25,8 @@ from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, Le
 from submitter.model import MOST_FAILURES, AttemptStart, CaseResult, Outcome, Phases, RunResult
 from submitter.policy import Level, Tried, View
 from submitter.test_sets import KEPT_OUTPUT_BYTES, digest_of, may_be_judged_again
+
+Cursor = PsycopgCursor[TupleRow]
 
 
 def begin_attempt(connection: Connection, start: AttemptStart) -> int:
@@ -53,38 +57,39 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
     assert found is not None
     submission_id, number = found  # and its row is locked, until the transaction ends
     upload = None if start.upload is None else storable(start.upload)
-    if number > 1:  # else there is none before it: nothing was graded, nobody has a lease
-        _refuse_if_needless(connection, submission_id, upload, start.message_id)
-        connection.execute(
-            "UPDATE submitter.attempts SET lease_expires_at = NULL "
-            "WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s AND finished_at IS NULL",
-            (submission_id, upload),
+    # Sent at once; if it is to be refused, the transaction ends with that, and none of it was done.
+    with our_errors(), connection.pipeline():
+        earlier = None
+        if number > 1:  # else there is none before it: nothing was graded, nobody has a lease
+            earlier = _look_at_earlier(connection, submission_id, upload, start.message_id)
+        inserted = connection.execute(
+            "INSERT INTO submitter.attempts "
+            "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at, handed_in_at, "
+            "program_sha256, has_leading_slash, plan_id, test_set_id) "
+            "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second', %s, %s, %s, %s, "
+            "(SELECT id FROM submitter.test_sets WHERE (admin, event, assignment, digest) = (%s, %s, %s, %s))) "
+            "RETURNING id, test_set_id",
+            (
+                submission_id,
+                number,
+                upload,
+                storable(start.worker),
+                start.receive_count,
+                start.message_id,
+                start.lease_s,
+                start.handed_in_at,
+                start.program_digest,
+                start.key.leading_slash,
+                start.plan_id,
+                storable(ref.admin),
+                storable(ref.event),
+                storable(ref.assignment),
+                digest_of(start.assignment) if start.assignment else None,
+            ),
         )
-    attempt = connection.execute(
-        "INSERT INTO submitter.attempts "
-        "(submission_id, number, upload, worker, receive_count, message_id, lease_expires_at, handed_in_at, "
-        "program_sha256, has_leading_slash, plan_id, test_set_id) "
-        "VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 second', %s, %s, %s, %s, "
-        "(SELECT id FROM submitter.test_sets WHERE (admin, event, assignment, digest) = (%s, %s, %s, %s))) "
-        "RETURNING id, test_set_id",
-        (
-            submission_id,
-            number,
-            upload,
-            storable(start.worker),
-            start.receive_count,
-            start.message_id,
-            start.lease_s,
-            start.handed_in_at,
-            start.program_digest,
-            start.key.leading_slash,
-            start.plan_id,
-            storable(ref.admin),
-            storable(ref.event),
-            storable(ref.assignment),
-            digest_of(start.assignment) if start.assignment else None,
-        ),
-    ).fetchone()
+        if earlier is not None:
+            _refuse_if_needless(*earlier)
+        attempt = inserted.fetchone()
     assert attempt is not None
     attempt_id, test_set_id = attempt
     if start.assignment is not None and test_set_id is None:
@@ -127,6 +132,8 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         found = connection.execute(
             """
             SELECT t.lease_expires_at, s.id, s.results_version, s.published_attempt, p.shown_test, p.shown_grade,
+                   NOT EXISTS (SELECT FROM submitter.attempts AS o WHERE o.submission_id = s.id AND o.id <> t.id
+                               AND (o.finished_at IS NULL OR o.id > s.published_attempt)),
                    (SELECT number FROM submitter.test_sets WHERE id = t.test_set_id),
                    (SELECT a.notices FROM submitter.assignments AS a
                     WHERE (a.admin, a.event, a.name) = (s.admin, s.event, s.assignment)),
@@ -144,7 +151,7 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         ).fetchone()
     if held.rowcount == 0 or found is None:
         raise CasesUnavailable(f"the attempt {attempt_id} is no longer in Postgres; it will be made again")
-    lease_expires_at, submission_id, results_version, published, test, grade, *others = found
+    lease_expires_at, submission_id, results_version, published, test, grade, is_alone, *others = found
     test_set, wants_notices, unknown_tokens, *tried = others
     if lease_expires_at is None:
         raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
@@ -155,6 +162,7 @@ def take_turn(connection: Connection, attempt_id: int) -> Iterator["PostgresTurn
         results_version=results_version,
         published_attempt=published,
         published_view=None if test is None else View(Level(test), Level(grade)),
+        is_alone=is_alone,
         test_set=test_set,
         unknown_tokens=unknown_tokens,
         wants_notices=bool(wants_notices),
@@ -215,6 +223,7 @@ class PostgresTurn:
         results_version: str | None,
         published_attempt: int | None,
         published_view: View | None,
+        is_alone: bool,
         test_set: int | None,
         unknown_tokens: int,
         wants_notices: bool,
@@ -225,6 +234,7 @@ class PostgresTurn:
         self.results_version = results_version
         self.published_attempt = published_attempt
         self.published_view = published_view
+        self.is_alone = is_alone
         self.test_set = test_set
         self._began_s = began_s  # on the monotonic clock
         self.unknown_tokens = unknown_tokens
@@ -299,9 +309,15 @@ class PostgresTurn:
                 )
 
 
-def _refuse_if_needless(connection: Connection, submission_id: int, upload: str | None, message_id: str | None) -> None:
-    """See the port's `begin_attempt`; nobody else begins one at the same submission meanwhile."""
-    published, failures, last_failure = connection.execute(
+def _look_at_earlier(
+    connection: Connection, submission_id: int, upload: str | None, message_id: str | None
+) -> tuple[Cursor, Cursor]:
+    """
+    For the message, what came of attempts at the same upload; and who has it in hand.
+
+    Leases that have run out are lost to the attempt that begins. Nobody else begins one at the submission meanwhile.
+    """
+    of_message = connection.execute(
         """
         SELECT count(*) FILTER (WHERE r.published), count(a.failure),
                (array_agg(a.failure ORDER BY a.number DESC) FILTER (WHERE a.failure IS NOT NULL))[1]
@@ -310,21 +326,33 @@ def _refuse_if_needless(connection: Connection, submission_id: int, upload: str 
         WHERE a.submission_id = %s AND a.upload IS NOT DISTINCT FROM %s AND a.message_id = %s
         """,
         (submission_id, upload, message_id),
-    ).fetchone() or (0, 0, None)
-    if published:
-        raise AlreadyGraded("this message's submission was graded before")
+    )
+    # The leases as they were before this statement, which ends them all: should there be one that counts, it is undone.
     taken = connection.execute(
         """
+        WITH ended AS (
+            UPDATE submitter.attempts SET lease_expires_at = NULL
+            WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s AND finished_at IS NULL
+        )
         SELECT worker, extract(epoch FROM lease_expires_at - clock_timestamp())::float
         FROM submitter.attempts
         WHERE submission_id = %s AND upload IS NOT DISTINCT FROM %s
           AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
         LIMIT 1
         """,
-        (submission_id, upload),
-    ).fetchone()
-    if taken is not None:
-        raise SubmissionBusy(f"{taken[0]} is grading this upload", free_in_s=max(0.0, taken[1]))
+        (submission_id, upload, submission_id, upload),
+    )
+    return of_message, taken
+
+
+def _refuse_if_needless(of_message: Cursor, taken: Cursor) -> None:
+    """See the port's `begin_attempt`."""
+    published, failures, last_failure = of_message.fetchone() or (0, 0, None)
+    if published:
+        raise AlreadyGraded("this message's submission was graded before")
+    holder = taken.fetchone()
+    if holder is not None:
+        raise SubmissionBusy(f"{holder[0]} is grading this upload", free_in_s=max(0.0, holder[1]))
     if failures >= MOST_FAILURES:
         raise FailedTooOften(f"failed {failures} times, the last time with: {last_failure}")
 

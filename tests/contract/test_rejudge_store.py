@@ -201,6 +201,28 @@ def test_nothing_is_judged_anew_that_is_being_graded(case_store: CaseStore) -> N
         pass
 
 
+def test_a_turn_tells_whether_others_may_have_written(case_store: CaseStore) -> None:
+    """Whoever began before it and has no outcome may have written one; so may whoever began after what is shown."""
+    first = graded(case_store)
+
+    def is_alone() -> bool:
+        with case_store.rejudge_turn(anew()) as turn:
+            return turn.is_alone
+
+    assert is_alone()
+    newer = case_store.begin_attempt(replace(anew(), upload="v2"))
+    assert not is_alone()
+    publish(case_store, newer, GRADED, published=False)
+    assert not is_alone(), "it began after what is shown"
+    lost = case_store.begin_attempt(replace(anew(), upload="v3"))
+    case_store.end_attempt(lost, None)
+    last = case_store.begin_attempt(replace(anew(), upload="v4"))
+    with case_store.publish_turn(last) as turn:
+        assert (turn.published_attempt, turn.is_alone) == (first, False)
+        turn.record(GRADED, published=True, results_version="2")
+    assert not is_alone(), "one before it has no outcome"
+
+
 def test_of_two_turns_one_waits_for_the_other(case_store: CaseStore) -> None:
     """Whoever judges anew sees what a grading published meanwhile, and leaves it alone."""
     graded(case_store)

@@ -20,7 +20,7 @@ from submitter.adapters.memory import FakeSandbox, MemoryResultStore, MemorySubm
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
 from submitter.comparison import Comparison, ComparisonKind
-from submitter.errors import AssignmentRefused, StoreUnavailable
+from submitter.errors import AssignmentRefused, CasesUnavailable, StoreUnavailable
 from submitter.grading import Grader
 from submitter.languages import languages
 from submitter.lease import Lease
@@ -319,24 +319,66 @@ def test_a_result_that_came_since_the_plan_stays(world: World) -> None:
     assert (world.document(ADA)["score"], world.document(BOB)["score"]) == (0, 2)
 
 
-def test_an_upload_that_comes_meanwhile_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own message brings its result; were ours written over the old one, it would name a program that is gone."""
+def meanwhile(world: World, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Something happens after the plan's results were read, and before the turn."""
+    original = world.cases.rejudge_turn
+
+    def turn(start: AttemptStart) -> AbstractContextManager[Turn]:
+        monkeypatch.undo()
+        happens()
+        return original(start)
+
+    monkeypatch.setattr(world.cases, "rejudge_turn", turn)
+
+
+def test_an_upload_that_comes_meanwhile_is_graded_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has begun to grade it: until then its student sees the older one's result, as it is judged now."""
+    world.grade(BOB, "double")
+    world.change(wrong(CASES[0], "6"), CASES[1])
+    plan_id, _ = world.plan()
+    meanwhile(world, monkeypatch, lambda: world.hand_in(BOB, "square"))
+    assert world.apply(plan_id)[BOB].problem is None
+    assert world.document(BOB)["score"] == 2
+    world.grade(BOB)
+    assert world.document(BOB)["score"] == 3
+    assert world.apply(plan_id)[BOB].problem == "has a newer result, which stays"
+
+
+def test_an_upload_that_is_being_graded_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its result may lie in the bucket already, though Postgres does not know of it: then nothing is written."""
     world.grade(BOB, "double")
     world.change(wrong(CASES[0], "6"), CASES[1])
     plan_id, _ = world.plan()
     before = world.document(BOB)
-    original = world.cases.rejudge_turn
 
-    def first_hand_in(start: AttemptStart) -> AbstractContextManager[Turn]:
+    def hand_in_and_begin() -> None:
         world.hand_in(BOB, "square")
-        return original(start)
+        world.cases.begin_attempt(replace(world.cases.history[0].start, upload="newer"))
 
-    monkeypatch.setattr(world.cases, "rejudge_turn", first_hand_in)
+    meanwhile(world, monkeypatch, hand_in_and_begin)
     assert "newer upload" in (world.apply(plan_id)[BOB].problem or "")
     assert world.document(BOB) == before
-    monkeypatch.undo()
-    world.grade(BOB)
-    assert world.document(BOB)["score"] == 3
+
+
+def test_a_newer_result_stays_that_nobody_could_record(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if it reads as the one that the plan is about, to the byte."""
+    world.grade(BOB, "double")
+    world.change(wrong(CASES[0], "6"), CASES[1])
+    plan_id, _ = world.plan()
+    world.change(*CASES)
+    before = world.store.objects[SubmissionKey(REF, BOB, leading_slash=True).results]
+
+    def grade_in_vain() -> None:
+        world.cases.fail_next(CasesUnavailable("Postgres went away"), method="record")
+        with pytest.raises(CasesUnavailable):
+            world.grade(BOB, "double # again")
+        world.change(wrong(CASES[0], "6"), CASES[1])
+        monkeypatch.setattr(world.store, "replace", lambda *_: pytest.fail("it writes over a newer result"))
+
+    world.change(wrong(CASES[0], "6"), CASES[1])
+    meanwhile(world, monkeypatch, grade_in_vain)
+    assert "newer upload" in (world.apply(plan_id)[BOB].problem or "")
+    assert before.version != world.store.objects[SubmissionKey(REF, BOB, leading_slash=True).results].version
 
 
 def test_a_result_that_comes_meanwhile_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,14 +386,7 @@ def test_a_result_that_comes_meanwhile_wins(world: World, monkeypatch: pytest.Mo
     world.grade(BOB, "double")
     world.change(wrong(CASES[0], "6"), CASES[1])
     plan_id, _ = world.plan()
-    original = world.cases.rejudge_turn
-
-    def first_grade(start: AttemptStart) -> AbstractContextManager[Turn]:
-        monkeypatch.undo()
-        world.grade(BOB)
-        return original(start)
-
-    monkeypatch.setattr(world.cases, "rejudge_turn", first_grade)
+    meanwhile(world, monkeypatch, lambda: world.grade(BOB))
     assert "newer" in (world.apply(plan_id)[BOB].problem or "")
     assert [attempt.is_published for attempt in world.cases.history] == [True, True, False]
 
@@ -366,7 +401,7 @@ def test_one_that_is_being_graded_is_left_for_later(world: World) -> None:
     assert world.apply(plan_id)[BOB].problem is None
 
 
-@pytest.mark.parametrize("call", ["version", "replace"])
+@pytest.mark.parametrize("call", ["rejudge_turn", "replace"])
 def test_a_plan_that_broke_off_goes_on_where_it_ended(world: World, call: str) -> None:
     subids = [digit * 32 for digit in "0123"]
     for subid in subids:
@@ -375,19 +410,20 @@ def test_a_plan_that_broke_off_goes_on_where_it_ended(world: World, call: str) -
     plan_id, _ = world.plan()
     applying = world.rejudger.apply(plan_id)
     world.rejudger._wait_for_quiet = lambda: None  # type: ignore[method-assign]
-    original = getattr(world.store, call)
-    calls: list[str] = []
+    port: Any = world.store if call == "replace" else world.cases
+    original = getattr(port, call)
+    calls: list[object] = []
 
-    def break_off_at_the_third(key: str, *arguments: Any) -> Any:
-        calls.append(key)
+    def break_off_at_the_third(*arguments: Any) -> Any:
+        calls.append(arguments)
         if len(calls) == 3:
             raise StoreUnavailable("the host died")
-        return original(key, *arguments)
+        return original(*arguments)
 
-    setattr(world.store, call, break_off_at_the_third)
+    setattr(port, call, break_off_at_the_third)
     with pytest.raises(StoreUnavailable):
         list(applying)
-    setattr(world.store, call, original)
+    setattr(port, call, original)
     published = sum(attempt.is_published for attempt in world.cases.history)
     assert len(subids) < published < 2 * len(subids)
     done = world.apply(plan_id)
