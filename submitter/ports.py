@@ -5,11 +5,12 @@ Adapters turn a client library's exceptions into ours and decide nothing.
 Every call is bounded in time by its adapter.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from submitter.accounts import Account, AccountFilter
 from submitter.model import (
     Assignment,
     AssignmentRef,
@@ -214,6 +215,17 @@ class CaseStore(Protocol):
         self, ref: AssignmentRef | None = None, state: SubmissionState | None = None
     ) -> Sequence[SubmissionSummary]:
         """Submissions for which an attempt was begun, by name: all, or of one assignment, or in one state."""
+        ...
+
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        """
+        What became of the submissions that `which` names, by name; read as they are taken, and never all held.
+
+        Whoever stops half way owes nothing. What is graded meanwhile may be told or not.
+
+        Args:
+            with_texts: with the cases' inputs, expected outputs and outputs, else `CaseAccount.texts` is None.
+        """
         ...
 
     def begin_attempt(self, start: AttemptStart) -> int:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from submitter.accounts import Account, AccountFilter, CaseAccount, Student, Try, cases_of
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
 from submitter.errors import (
@@ -32,6 +33,8 @@ from submitter.model import (
 )
 from submitter.ports import Turn
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -43,6 +46,8 @@ class Attempt:
     outcome: Outcome | None = None
     is_published: bool = False
     failure: str | None = None
+    begun_at: datetime = _NEVER
+    graded_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +140,40 @@ class MemoryCaseStore(FailsOnRequest):
                 if ref in {None, of} and state in {None, found}
             ]
 
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        self._fail_if_told("list_accounts")
+        with self._lock:
+            submissions = sorted(key for key in self._states if which.ref in {None, key[0]})
+        for ref, subid in submissions:
+            account = self._account(ref, subid, which.which, with_texts)
+            if _is_wanted(account, which):
+                yield account
+
+    def _account(self, ref: AssignmentRef, subid: str, which: Try, with_texts: bool) -> Account:
+        with self._lock:
+            attempts = [a for a in self.history if (a.start.key.ref, a.start.key.subid) == (ref, subid)]
+            tokens = next((a.start.tokens for a in reversed(attempts) if a.start.tokens), ())
+            students = tuple(Student(token, self._emails.get(token)) for token in tokens)
+            shown = self._shown.get((ref, subid)) if which is Try.LAST else _best(attempts)
+            _, changed_at = self._assignments.get(ref, (None, _NEVER))
+        account = Account(ref=ref, name=subid, state=SubmissionState.GRADING, students=students, attempts=len(attempts))
+        if shown is None or shown.outcome is None:
+            return account
+        report = shown.outcome.report
+        is_same = changed_at <= shown.begun_at
+        return replace(
+            account,
+            state=SubmissionState(shown.outcome.state),
+            number=attempts.index(shown) + 1,
+            worker=shown.start.worker,
+            graded_at=shown.graded_at,
+            score=report.score if report else 0.0,
+            max_score=report.max_score if report else 0.0,
+            execution_time_s=report.execution_time_s if report else 0.0,
+            reason=shown.outcome.reason,
+            cases=tuple(_case(case, with_texts, is_same) for case in cases_of(report)) if report else (),
+        )
+
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
         with self._turn_of(start.key), self._lock:
@@ -159,7 +198,7 @@ class MemoryCaseStore(FailsOnRequest):
                 raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
             for attempt in of_upload:
                 attempt.lease_expires_s = None
-            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
+            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s, begun_at=self._now())
             self.history.append(attempt)
             self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
             return attempt.attempt_id
@@ -200,6 +239,7 @@ class MemoryCaseStore(FailsOnRequest):
             yield turn
             for outcome, published, version in turn.noted:  # reached only when the body ended without an exception
                 attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
+                attempt.graded_at = self._now()
                 if published:
                     self._states[key.ref, key.subid] = SubmissionState(outcome.state)
                     self._results_versions[key.ref, key.subid] = version or ""
@@ -250,6 +290,35 @@ def _told(outcome: Outcome) -> tuple[object, ...]:
     """What a notice says of it."""
     report = outcome.report
     return (outcome.reason, report.score, report.max_score) if report else (outcome.reason,)
+
+
+def _best(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Of each upload the newest result counts; of these the most points, and of equals the newest."""
+    newest = {attempt.start.upload: attempt for attempt in attempts if attempt.outcome is not None}
+
+    def rank(attempt: Attempt) -> tuple[bool, float, int]:
+        report = attempt.outcome.report if attempt.outcome else None
+        return (report is not None, report.score if report else 0.0, attempt.attempt_id)
+
+    return max(newest.values(), key=rank, default=None)
+
+
+def _case(case: CaseAccount, with_texts: bool, is_same: bool) -> CaseAccount:
+    if case.texts is None or not with_texts:
+        return replace(case, texts=None)
+    return case if is_same else replace(case, texts=replace(case.texts, input=None, expected=None))
+
+
+def _is_wanted(account: Account, which: AccountFilter) -> bool:
+    student = None if which.student is None else which.student.lower()
+    names = {name for one in account.students for name in (one.token, (one.email or "").lower())}
+    return (
+        which.subid in {None, account.name}
+        and which.state in {None, account.state}
+        and (which.verdict is None or any(case.verdict is which.verdict for case in account.cases))
+        and (student is None or student in names)
+        and (which.since is None or (account.graded_at is not None and account.graded_at >= which.since))
+    )
 
 
 def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:

@@ -12,7 +12,8 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from submitter.adapters import postgres_attempts
+from submitter.accounts import Account, AccountFilter
+from submitter.adapters import postgres_accounts, postgres_attempts
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -218,6 +219,9 @@ class PostgresCaseStore:
             SubmissionSummary(AssignmentRef(admin, event, assignment), subid, SubmissionState(found))
             for admin, event, assignment, subid, found in rows
         ]
+
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        return postgres_accounts.list_accounts(self._connections, which, with_texts=with_texts)
 
     # -- attempts -------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"", "errors", "model", "crash"}),  # "" is submitter/__init__.py, with the version
+    frozenset({"accounts"}),
     frozenset({"verdict", "results", "protocol", "ports", "resources", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -32,7 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
     frozenset({"adapters.postgres_notices"}),
-    frozenset({"adapters.postgres_attempts"}),
+    frozenset({"adapters.postgres_attempts", "adapters.postgres_accounts"}),
     frozenset(
         {
             "adapters.sqs",
@@ -66,8 +67,9 @@ FLOORS: tuple[frozenset[str], ...] = (
 PURE = {
     "errors": set[str](),
     "model": {"collections", "dataclasses", "datetime", "enum", "pathlib", "re"},
+    "accounts": {"dataclasses", "datetime", "enum"},
     "verdict": {"collections", "math", "typing"},
-    "results": {"json", "re", "typing"},
+    "results": {"dataclasses", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"json", "re", "typing", "unicodedata", "urllib"},
     "ports": {"collections", "contextlib", "dataclasses", "typing"},
