@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, notices, queues
+from submitter.commands import courses, grading, machine, notices, queues, results
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -69,5 +69,6 @@ for _command in (
     queues.dlq,
     notices.notices,
     queues.requeue,
+    results.results,
 ):
     cli.add_command(_command)
