@@ -132,9 +132,9 @@ def test_pages_are_valid_and_hold_no_element_of_a_stranger(text: str) -> None:
             assert "javascript:" not in rendered
 
 
-def test_what_was_printed_is_in_the_page_letter_for_letter() -> None:
+@pytest.mark.parametrize("printed", ["<script>a && b</script>\n  \"two\"  'blanks'\t\n&amp;", "\nafter a line", " \n"])
+def test_what_was_printed_is_in_the_page_letter_for_letter(printed: str) -> None:
     """Escaping that lost or doubled something would show a student what was never printed."""
-    printed = "<script>a && b</script>\n  \"two\"  'blanks'\t\n&amp;"
     rendered = page.page(account(case(Verdict.RUNTIME_ERROR, stdout=printed.encode(), use={"exit_code": 1})))
     document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(rendered)
     assert printed in ["".join(block.itertext()) for block in document.iter("pre")]
@@ -308,6 +308,14 @@ def test_the_diff_finds_a_line_that_is_missing_and_leaves_out_what_is_equal() ->
         ("=", "502", "", ""),
         ("…", "497 equal lines", "", ""),
     ]
+
+
+def test_the_diff_takes_its_own_end_for_no_difference() -> None:
+    """With a line more on one side, the last line that is compared has its equal beyond what is compared."""
+    lines = [f"line {number}" for number in range(3 * MOST_LINES)]
+    told = diff("\n".join(lines), "\n".join(["more", *lines[:-1], "other"]))
+    assert [(sign, before) for sign, before, _, _ in told if sign in "-+"] == [("+", "more")]
+    assert told[-1] == ("…", "the rest is not compared here", "", "")
 
 
 @pytest.mark.parametrize(
