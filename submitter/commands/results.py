@@ -1,6 +1,7 @@
 """Who has what: tables, grade books, and reports as files."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,7 +104,7 @@ def results(
         elif as_json:
             _print_json(accounts)
         elif html or junit:
-            count = sum(1 for _ in accounts)
+            count = _count(accounts)
             click.echo(f"wrote {count} submission{'' if count == 1 else 's'}")
         else:
             _print_tables(accounts, in_full=subid is not None)
@@ -133,6 +134,14 @@ def _exported(
         for add in sinks:
             add(seen)
         yield seen
+
+
+def _count(accounts: Iterator[Account]) -> int:
+    """How many there are, as they are written; a terminal shows that something happens."""
+    if not sys.stderr.isatty():
+        return sum(1 for _ in accounts)
+    with click.progressbar(accounts, label="writing", show_pos=True, file=sys.stderr) as bar:
+        return sum(1 for _ in bar)
 
 
 def _print_csv(accounts: Iterator[Account]) -> None:

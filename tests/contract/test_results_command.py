@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from submitter.reports import page
 from tests.contract.case_stores import ADA, CASES, GRACE, REF, REJECTED, SQUARES
 from tests.contract.test_accounts import ALL_RIGHT, ONE_RIGHT, OTHER, RUN, hand_in
 from tests.unit.test_reports import read_junit
+from tests.unit.test_terminal import run_on_a_terminal
 
 SECRET = "tok-printed-in-a-hidden-case"
 Run = Callable[..., str]
@@ -147,3 +149,13 @@ def test_an_export_holds_one_submission_at_a_time(postgres_store: PostgresCaseSt
     tracemalloc.stop()
     assert pages == 60
     assert peak < 4 << 20, f"{peak} bytes; the outputs have {60 * 3 * 120_000}"
+
+
+def test_a_long_export_shows_on_a_terminal_that_something_happens(
+    course: list[str], database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBMITTER_DATABASE_URL", database_url)
+    code, said = run_on_a_terminal([sys.executable, "-m", "submitter", "results", "--junit", str(tmp_path / "x.xml")])
+    assert code == 0
+    assert b"writing" in said
+    assert len(read_junit((tmp_path / "x.xml").read_text())) == 4
