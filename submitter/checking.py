@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from submitter.accounts import Account, cases_of
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.grading import Grader
 from submitter.languages import language_of_file
-from submitter.model import Assignment, GradeReport
+from submitter.model import Assignment, AssignmentRef, GradeReport, SubmissionState
 from submitter.ports import Sandbox
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -52,6 +53,21 @@ class Checked:
             for result in self.report.case_results
         ]
         return document
+
+
+def account_of(ref: AssignmentRef, checked: Checked) -> Account:
+    """A checked program for the reports that a submission has."""
+    report = checked.report
+    return Account(
+        ref=ref,
+        name=str(checked.path),
+        state=SubmissionState.GRADED if report else SubmissionState.REJECTED,
+        score=report.score if report else 0.0,
+        max_score=checked.max_score,
+        execution_time_s=report.execution_time_s if report else 0.0,
+        reason=checked.reason,
+        cases=cases_of(report) if report else (),
+    )
 
 
 def check_programs(

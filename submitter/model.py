@@ -366,7 +366,7 @@ def shown_points(report: GradeReport, terms: Terms) -> ShownPoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class PublishedResult:
     """
     A graded result that was published, read back from the history to be shown anew.
 

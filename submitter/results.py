@@ -8,9 +8,11 @@ the assignment's policy says more or less.
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from submitter.accounts import Account
 from submitter.hints import sentence
 from submitter.model import (
     CaseKind,
@@ -121,11 +123,26 @@ def _visible_time_s(report: GradeReport, view: View) -> float:
     )
 
 
+def seen_by_student(account: Account) -> Account:
+    """
+    What is left of an account for its student: of a `grade` case its name, verdict and points.
+
+    Nor who else handed it in and with what tokens, nor our machines' names. The
+    time is that of the `test` cases, as in results.json.
+    """
+    cases = tuple(case if case.kind is CaseKind.TEST else replace(case, use=None, texts=None) for case in account.cases)
+    visible_time_s = sum(case.use.wall_time_s for case in cases if case.use is not None)
+    return replace(account, students=(), worker=None, cases=cases, execution_time_s=visible_time_s)
+
+
 def encode_rejected(key: SubmissionKey, reason: str) -> bytes:
-    """`<subid>.results.json` of a submission that cannot be graded; `reason` is for its student."""
-    return _encode(
-        _head(key, "rejected") | {"reason": reason, "score": 0.0, "max_score": 0.0, "execution_time": 0.0, "tests": []}
-    )
+    """
+    `<subid>.results.json` of a submission that cannot be graded; `reason` is for its student.
+
+    It is there twice, since Gradescope knows a text for the whole submission by the name `output`.
+    """
+    nothing = {"score": 0.0, "max_score": 0.0, "execution_time": 0.0, "tests": []}
+    return _encode(_head(key, "rejected") | {"reason": reason, "output": reason, "output_format": "text"} | nothing)
 
 
 def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import itemgetter
 
+from submitter.accounts import Account, AccountFilter, CaseAccount, Student, Try, cases_of
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
 from submitter.errors import (
@@ -21,7 +22,6 @@ from submitter.errors import (
 from submitter.model import (
     MAX_CASES_BYTES,
     MOST_FAILURES,
-    Account,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -29,6 +29,7 @@ from submitter.model import (
     CaseKind,
     Outcome,
     PublishedCase,
+    PublishedResult,
     SubmissionKey,
     SubmissionState,
     SubmissionSummary,
@@ -36,6 +37,8 @@ from submitter.model import (
 )
 from submitter.policy import Policy, Terms, Tried
 from submitter.ports import Reshowing, Turn
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class Attempt:
     outcome: Outcome | None = None
     is_published: bool = False
     failure: str | None = None
+    begun_at: datetime = _NEVER
     graded_at: datetime | None = None
 
 
@@ -68,7 +72,7 @@ class _MemoryTurn:
 
 @dataclass(slots=True)
 class _MemoryReshowing:
-    account: Account
+    result: PublishedResult
     results_version: str | None
     tried: Tried
     noted: list[tuple[Outcome, str]] = field(default_factory=list)
@@ -199,6 +203,40 @@ class MemoryCaseStore(FailsOnRequest):
         with self._lock:
             return {token: self._emails[token] for token in tokens if token in self._emails}
 
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        self._fail_if_told("list_accounts")
+        with self._lock:
+            submissions = sorted(key for key in self._states if which.ref in {None, key[0]})
+        for ref, subid in submissions:
+            account = self._account(ref, subid, which.which, with_texts)
+            if _is_wanted(account, which):
+                yield account
+
+    def _account(self, ref: AssignmentRef, subid: str, which: Try, with_texts: bool) -> Account:
+        with self._lock:
+            attempts = [a for a in self.history if (a.start.key.ref, a.start.key.subid) == (ref, subid)]
+            tokens = next((a.start.tokens for a in reversed(attempts) if a.start.tokens), ())
+            students = tuple(Student(token, self._emails.get(token)) for token in tokens)
+            shown = self._shown.get((ref, subid)) if which is Try.LAST else _best(attempts)
+            _, changed_at = self._assignments.get(ref, (None, _NEVER))
+        account = Account(ref=ref, name=subid, state=SubmissionState.GRADING, students=students, attempts=len(attempts))
+        if shown is None or shown.outcome is None:
+            return account
+        report = shown.outcome.report
+        is_same = changed_at <= shown.begun_at
+        return replace(
+            account,
+            state=SubmissionState(shown.outcome.state),
+            number=attempts.index(shown) + 1,
+            worker=shown.start.worker,
+            graded_at=shown.graded_at,
+            score=shown.outcome.score,
+            max_score=report.max_score if report else 0.0,
+            execution_time_s=report.execution_time_s if report else 0.0,
+            reason=shown.outcome.reason,
+            cases=tuple(_case(case, with_texts, is_same) for case in cases_of(report)) if report else (),
+        )
+
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
         with self._turn_of(start.key), self._lock:
@@ -223,7 +261,7 @@ class MemoryCaseStore(FailsOnRequest):
                 raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
             for attempt in of_upload:
                 attempt.lease_expires_s = None
-            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
+            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s, begun_at=self._now())
             self.history.append(attempt)
             self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
             return attempt.attempt_id
@@ -282,8 +320,8 @@ class MemoryCaseStore(FailsOnRequest):
                 turn = None
                 if attempt is not None and outcome is not None and outcome.report is not None:
                     assignment, _ = self._assignments.get(ref, (None, None))
-                    account = _account(outcome, assignment)
-                    turn = _MemoryReshowing(account, self._results_versions.get((ref, subid)), self._tried(attempt))
+                    result = _published_result(outcome, assignment)
+                    turn = _MemoryReshowing(result, self._results_versions.get((ref, subid)), self._tried(attempt))
             yield turn
             for shown, version in turn.noted if turn is not None else ():
                 assert attempt is not None
@@ -347,7 +385,7 @@ def _told(outcome: Outcome) -> tuple[object, ...]:
     return (outcome.reason, outcome.shown.score, outcome.shown.max_score)
 
 
-def _account(outcome: Outcome, assignment: Assignment | None) -> Account:
+def _published_result(outcome: Outcome, assignment: Assignment | None) -> PublishedResult:
     """What Postgres keeps of it: the cases as they are now."""
     assert outcome.report is not None
     cases = {(case.kind, case.ordinal): case for case in (assignment.cases if assignment else ())}
@@ -359,12 +397,41 @@ def _account(outcome: Outcome, assignment: Assignment | None) -> Account:
             one = replace(one, case=TestCase(one.case.kind, one.case.ordinal, "", "", one.case.points))
         results.append(one)
     terms = outcome.terms
-    return Account(
+    return PublishedResult(
         report=replace(outcome.report, case_results=tuple(results)),
         policy=assignment.policy if assignment else Policy(),
         terms=Terms(handed_in_at=terms.handed_in_at, late_s=terms.late_s, penalty=terms.penalty),
         view=terms.view,
         changed=frozenset(changed),
+    )
+
+
+def _best(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Of each upload the newest result counts; of these the most points, and of equals the newest."""
+    newest = {attempt.start.upload: attempt for attempt in attempts if attempt.outcome is not None}
+
+    def rank(attempt: Attempt) -> tuple[bool, float, int]:
+        report = attempt.outcome.report if attempt.outcome else None
+        return (report is not None, report.score if report else 0.0, attempt.attempt_id)
+
+    return max(newest.values(), key=rank, default=None)
+
+
+def _case(case: CaseAccount, with_texts: bool, is_same: bool) -> CaseAccount:
+    if case.texts is None or not with_texts:
+        return replace(case, texts=None)
+    return case if is_same else replace(case, texts=replace(case.texts, input=None, expected=None))
+
+
+def _is_wanted(account: Account, which: AccountFilter) -> bool:
+    student = None if which.student is None else which.student.lower()
+    names = {name for one in account.students for name in (one.token, (one.email or "").lower())}
+    return (
+        which.subid in {None, account.name}
+        and which.state in {None, account.state}
+        and (which.verdict is None or any(case.verdict is which.verdict for case in account.cases))
+        and (student is None or student in names)
+        and (which.since is None or (account.graded_at is not None and account.graded_at >= which.since))
     )
 
 

@@ -15,13 +15,13 @@ from psycopg.rows import TupleRow, dict_row
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.comparison import Hint
 from submitter.model import (
-    Account,
     AssignmentRef,
     CaseKind,
     CaseResult,
     Ending,
     GradeReport,
     Outcome,
+    PublishedResult,
     RunResult,
     TestCase,
     Verdict,
@@ -167,8 +167,8 @@ def reshow_turn(connection: Connection, ref: AssignmentRef, subid: str) -> Itera
             (attempt_id,),
         ).fetchone()
         assert tried is not None
-        account = _account(connection, ref, attempt_id)
-    yield PostgresReshowing(connection, submission_id, attempt_id, account, version, tried_from(tried))
+        result = _published_result(connection, ref, attempt_id)
+    yield PostgresReshowing(connection, submission_id, attempt_id, result, version, tried_from(tried))
 
 
 class PostgresReshowing:
@@ -179,11 +179,11 @@ class PostgresReshowing:
         connection: Connection,
         submission_id: int,
         attempt_id: int,
-        account: Account,
+        result: PublishedResult,
         results_version: str | None,
         tried: Tried,
     ) -> None:
-        self.account = account
+        self.result = result
         self.results_version = results_version
         self.tried = tried
         self._connection = connection
@@ -212,7 +212,7 @@ class PostgresReshowing:
             )
 
 
-def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Account:
+def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: int) -> PublishedResult:
     with connection.cursor(row_factory=dict_row) as cursor:
         result = cursor.execute(
             """
@@ -258,7 +258,7 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
         )
     report = GradeReport(tuple(results), result["score"], result["max_score"], result["execution_time_s"])
     usual = View()
-    return Account(
+    return PublishedResult(
         report=report,
         policy=policy_from(settings) if settings is not None else Policy(),
         terms=Terms(handed_in_at=result["handed_in_at"], late_s=result["late_s"], penalty=result["penalty"]),

@@ -1,0 +1,77 @@
+"""One submission for a terminal: lines of harmless text, each with what it is, for whoever chooses the colours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from submitter.accounts import Account, CaseAccount
+from submitter.model import SubmissionState, Verdict
+from submitter.reports.diff import DiffLine, compare
+from submitter.reports.text import milliseconds, one_line, plain, points, reason_of
+
+MOST_TEXT_LINES = 40  # of an input or output
+MOST_TEXT_CHARS = 2000
+
+Role = Literal["title", "plain", "good", "bad", "dim", "expected", "printed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    role: Role
+    text: str
+
+
+def account_lines(account: Account) -> Iterator[Line]:
+    """The whole account; spaces show as `·` and tabs as `→` in the lines of a diff."""
+    yield Line("title", one_line(f"{account.ref}/{account.name}"))
+    if account.students:
+        yield Line("plain", "by " + ", ".join(one_line(one.email or one.token) for one in account.students))
+    if account.state is SubmissionState.GRADING:
+        yield Line("dim", "no result yet")
+        return
+    when = f", {account.graded_at:%Y-%m-%d %H:%M} UTC" if account.graded_at else ""
+    attempt = f", attempt {account.number} of {account.attempts}" if account.number is not None else ""
+    if account.state is SubmissionState.REJECTED:
+        yield Line("bad", f"rejected{when}{attempt}: {plain(account.reason or '')}")
+        return
+    yield Line("plain", f"{points(account.score)} of {points(account.max_score)} points{when}{attempt}")
+    for case in account.cases:
+        yield from _case_lines(case)
+
+
+def _case_lines(case: CaseAccount) -> Iterator[Line]:
+    used = ""
+    if case.use is not None:
+        used = f"  {milliseconds(case.use.wall_time_s)} ms  {case.use.memory_bytes / 2**20:.1f} MiB"
+    head = f"{case.name:10} {case.verdict.code:3} {points(case.points)}/{points(case.max_points)}{used}"
+    if case.verdict is Verdict.ACCEPTED:
+        yield Line("good", head)
+        return
+    yield Line("bad", head)
+    if case.texts is None:
+        return
+    if case.texts.input is not None:
+        yield from _text("input", case.texts.input)
+    else:
+        yield Line("dim", "    the case was changed after this was graded: its input and expected output are not known")
+    lines = compare(case.texts) if case.verdict is Verdict.WRONG_ANSWER else []
+    if not lines:
+        yield from _text("", reason_of(case))
+    for line in lines:
+        yield _diff_line(line)
+
+
+def _diff_line(line: DiffLine) -> Line:
+    roles: dict[str, Role] = {"=": "plain", "-": "expected", "+": "printed", "…": "dim"}
+    text = line.before + line.changed + line.after
+    if line.sign != "…":
+        text = text.replace(" ", "·").replace("\t", "→")
+    return Line(roles[line.sign], f"    {' ' if line.sign == '=' else line.sign} {text}")
+
+
+def _text(label: str, text: str) -> Iterator[Line]:
+    lines = plain(text, MOST_TEXT_CHARS).split("\n")
+    for number, line in enumerate(lines[:MOST_TEXT_LINES]):
+        yield Line("plain", f"    {f'{label}: ' if label and number == 0 else ''}{line}")
+    if len(lines) > MOST_TEXT_LINES:
+        yield Line("dim", f"    … {len(lines) - MOST_TEXT_LINES} more lines")
