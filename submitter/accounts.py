@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from submitter.model import AssignmentRef, CaseKind, CaseResult, GradeReport, SubmissionState, Verdict
+from submitter.comparison import Comparison, Hint
+from submitter.model import AssignmentRef, CaseKind, CaseResult, GradeReport, ShownPoints, SubmissionState, Verdict
+from submitter.policy import USUAL, View
 
 TEXT_CHARS = 16 * 1024  # of one input, expected output or output (there: bytes), at most: reports show less
 
@@ -34,8 +36,9 @@ class CaseTexts:
     """
     What went into a case and what came out, each cut after TEXT_CHARS.
 
-    `input` and `expected` are None if the case was changed since: what is there
-    now is not what was graded. `stdout_bytes` and `stderr_bytes` count before the cut.
+    `input` and `expected` are None where they are not to be seen, and if the
+    case `is_changed` since: what is there now is not what was graded.
+    `stdout_bytes` and `stderr_bytes` count before the cut.
     """
 
     input: str | None = field(repr=False)
@@ -44,6 +47,7 @@ class CaseTexts:
     stderr: bytes = field(repr=False)
     stdout_bytes: int
     stderr_bytes: int
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +63,21 @@ class CaseUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseAccount:
-    """How one case went; `use` and `texts` are None where they are not to be seen, `texts` too if not asked for."""
+    """
+    How one case went; what is None is not to be seen, `texts` too if not asked for.
+
+    `reason` is why it ended so, in words, where it is told without `use`; it may hold text of strangers.
+    """
 
     kind: CaseKind
     ordinal: int
     verdict: Verdict
-    points: float
-    max_points: float
+    points: float | None
+    max_points: float | None
     use: CaseUse | None = None
     texts: CaseTexts | None = None
+    hint: Hint | None = None
+    reason: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -81,6 +91,10 @@ class Account:
 
     `name` is the subid, or a program's file when it was checked here. `number`
     is the attempt's whose result it is, `attempts` how many were begun.
+    `language` and `comparison` are those of the newest attempt and of the
+    assignment as it is now; None where nobody knows. `score` is what is left
+    after the `penalty` for being `late_s` late. What its student was last shown
+    of it say `view` and `shown`; where it `is_for_student`, the rest is gone.
     """
 
     ref: AssignmentRef
@@ -91,8 +105,15 @@ class Account:
     number: int | None = None
     worker: str | None = None
     graded_at: datetime | None = None
+    language: str | None = None
+    comparison: Comparison | None = None
+    late_s: float | None = None
+    penalty: float = 0.0
     score: float = 0.0
     max_score: float = 0.0
+    view: View = USUAL
+    shown: ShownPoints = field(default_factory=ShownPoints)
+    is_for_student: bool = False
     execution_time_s: float = 0.0
     reason: str | None = None  # why it was rejected
     cases: tuple[CaseAccount, ...] = ()
@@ -144,4 +165,5 @@ def _case_of(result: CaseResult) -> CaseAccount:
             stdout_bytes=len(run.stdout),
             stderr_bytes=len(run.stderr),
         ),
+        hint=result.hint,
     )

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from submitter.accounts import Account, cases_of
+from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.grading import Grader
 from submitter.languages import language_of_file
-from submitter.model import Assignment, AssignmentRef, GradeReport, SubmissionState
+from submitter.model import Assignment, AssignmentRef, GradeReport, ShownPoints, SubmissionState
 from submitter.ports import Sandbox
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -26,6 +27,8 @@ class Checked:
     max_score: float
     report: GradeReport | None
     reason: str | None = None
+    language: str | None = None
+    comparison: Comparison | None = None
 
     @property
     def passed_everything(self) -> bool:
@@ -62,8 +65,11 @@ def account_of(ref: AssignmentRef, checked: Checked) -> Account:
         ref=ref,
         name=str(checked.path),
         state=SubmissionState.GRADED if report else SubmissionState.REJECTED,
+        language=checked.language,
+        comparison=checked.comparison,
         score=report.score if report else 0.0,
         max_score=checked.max_score,
+        shown=ShownPoints(report.score if report else 0.0, checked.max_score),
         execution_time_s=report.execution_time_s if report else 0.0,
         reason=checked.reason,
         cases=cases_of(report) if report else (),
@@ -102,7 +108,7 @@ def check_programs(
                 language = language_of_file(path) if by_extension else assignment.language
                 graded = dataclasses.replace(assignment, language=language)
                 report = Grader(sandbox, Path(root, str(number))).grade(graded, program, name)
-                return Checked(path, max_score, report)
+                return Checked(path, max_score, report, None, language, assignment.comparison)
             except SubmissionRejected as exc:
                 return Checked(path, max_score, None, str(exc))
             finally:

@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from submitter.accounts import Account
+from submitter.accounts import Account, CaseAccount
 from submitter.hints import sentence
 from submitter.model import (
     CaseKind,
     CaseResult,
+    Ending,
     GradeReport,
     RunResult,
     SubmissionKey,
@@ -125,14 +126,64 @@ def _visible_time_s(report: GradeReport, view: View) -> float:
 
 def seen_by_student(account: Account) -> Account:
     """
-    What is left of an account for its student: of a `grade` case its name, verdict and points.
+    What is left of an account for its student: never more than the results.json has that was written last.
 
-    Nor who else handed it in and with what tokens, nor our machines' names. The
-    time is that of the `test` cases, as in results.json.
+    Of each kind of case what the level shows that was recorded then, and the
+    points that it told. Nor who else handed it in and with what tokens, nor our
+    machines' names.
     """
-    cases = tuple(case if case.kind is CaseKind.TEST else replace(case, use=None, texts=None) for case in account.cases)
-    visible_time_s = sum(case.use.wall_time_s for case in cases if case.use is not None)
-    return replace(account, students=(), worker=None, cases=cases, execution_time_s=visible_time_s)
+    levels = {kind: account.view.of(kind) for kind in CaseKind}
+    seen = [case for case in account.cases if levels[case.kind].shows(Level.VERDICT)]
+    cases = tuple(_seen_case(case, levels[case.kind]) for case in seen)
+    return replace(
+        account,
+        students=(),
+        worker=None,
+        cases=cases,
+        score=account.shown.score,
+        max_score=account.shown.max_score,
+        execution_time_s=sum(case.use.wall_time_s for case in cases if case.use is not None),
+        is_for_student=True,
+    )
+
+
+def _seen_case(case: CaseAccount, level: Level) -> CaseAccount:
+    if not level.shows(Level.POINTS):
+        case = replace(case, points=None, max_points=None)
+    if not level.shows(Level.DIFF):
+        return replace(case, use=None, texts=None, hint=None)
+    if level.shows(Level.EVERYTHING):
+        return case
+    reason, texts = None, case.texts
+    if texts is not None and not texts.is_changed:
+        reason = reason_of(case)
+    if texts is not None:
+        # Standard error is told in the reason, where it says why; else it is part of everything.
+        texts = replace(texts, input=None, stderr=b"", stderr_bytes=0)
+    return replace(case, use=None, texts=texts, reason=reason)
+
+
+def reason_of(case: CaseAccount) -> str:
+    """As `explain`, of an account's case; only the verdict where nothing more is to be seen."""
+    if case.reason is not None:
+        return case.reason
+    texts, use = case.texts, case.use
+    if texts is None or use is None:
+        return case.verdict.long_name.replace("_", " ")
+    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None:
+        return "not the expected output"
+    run = RunResult(
+        ending=Ending.EXITED,  # `explain` goes by the verdict
+        exit_code=use.exit_code,
+        signal=use.signal,
+        stdout=texts.stdout,
+        stderr=texts.stderr,
+        cpu_time_s=use.cpu_time_s,
+        wall_time_s=use.wall_time_s,
+        lost_bytes=texts.stdout_bytes - len(texts.stdout),
+    )
+    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "")
+    return explain(CaseResult(judged, run, case.verdict, 0.0, case.hint))
 
 
 def encode_rejected(key: SubmissionKey, reason: str) -> bytes:

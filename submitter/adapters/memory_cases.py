@@ -27,6 +27,7 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     CaseKind,
+    GradeReport,
     Outcome,
     PublishedCase,
     PublishedResult,
@@ -35,10 +36,8 @@ from submitter.model import (
     SubmissionSummary,
     TestCase,
 )
-from submitter.policy import Policy, Terms, Tried
+from submitter.policy import USUAL, Policy, Terms, Tried
 from submitter.ports import Reshowing, Turn
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -51,7 +50,6 @@ class Attempt:
     outcome: Outcome | None = None
     is_published: bool = False
     failure: str | None = None
-    begun_at: datetime = _NEVER
     graded_at: datetime | None = None
 
 
@@ -218,23 +216,35 @@ class MemoryCaseStore(FailsOnRequest):
             tokens = next((a.start.tokens for a in reversed(attempts) if a.start.tokens), ())
             students = tuple(Student(token, self._emails.get(token)) for token in tokens)
             shown = self._shown.get((ref, subid)) if which is Try.LAST else _best(attempts)
-            _, changed_at = self._assignments.get(ref, (None, _NEVER))
-        account = Account(ref=ref, name=subid, state=SubmissionState.GRADING, students=students, attempts=len(attempts))
+            assignment, _ = self._assignments.get(ref, (None, None))
+        account = Account(
+            ref=ref,
+            name=subid,
+            state=SubmissionState.GRADING,
+            students=students,
+            attempts=len(attempts),
+            language=attempts[-1].start.language,
+            comparison=assignment.comparison if assignment else None,
+        )
         if shown is None or shown.outcome is None:
             return account
-        report = shown.outcome.report
-        is_same = changed_at <= shown.begun_at
+        report, terms = shown.outcome.report, shown.outcome.terms
+        changed = _changed(report, assignment) if report else set()
         return replace(
             account,
             state=SubmissionState(shown.outcome.state),
             number=attempts.index(shown) + 1,
             worker=shown.start.worker,
             graded_at=shown.graded_at,
+            late_s=terms.late_s,
+            penalty=terms.penalty,
             score=shown.outcome.score,
             max_score=report.max_score if report else 0.0,
             execution_time_s=report.execution_time_s if report else 0.0,
+            view=terms.view if report else USUAL,
+            shown=shown.outcome.shown,
             reason=shown.outcome.reason,
-            cases=tuple(_case(case, with_texts, is_same) for case in cases_of(report)) if report else (),
+            cases=tuple(_case(case, with_texts, case.name in changed) for case in cases_of(report)) if report else (),
         )
 
     def begin_attempt(self, start: AttemptStart) -> int:
@@ -261,7 +271,7 @@ class MemoryCaseStore(FailsOnRequest):
                 raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
             for attempt in of_upload:
                 attempt.lease_expires_s = None
-            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s, begun_at=self._now())
+            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
             self.history.append(attempt)
             self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
             return attempt.attempt_id
@@ -388,14 +398,13 @@ def _told(outcome: Outcome) -> tuple[object, ...]:
 def _published_result(outcome: Outcome, assignment: Assignment | None) -> PublishedResult:
     """What Postgres keeps of it: the cases as they are now."""
     assert outcome.report is not None
-    cases = {(case.kind, case.ordinal): case for case in (assignment.cases if assignment else ())}
-    results, changed = [], set()
-    for one in outcome.report.case_results:
-        case = cases.get((one.case.kind, one.case.ordinal))
-        if case is None or (case.input, case.expected) != (one.case.input, one.case.expected):
-            changed.add(one.case.name)
-            one = replace(one, case=TestCase(one.case.kind, one.case.ordinal, "", "", one.case.points))
-        results.append(one)
+    changed = _changed(outcome.report, assignment)
+    results = [
+        replace(one, case=TestCase(one.case.kind, one.case.ordinal, "", "", one.case.points))
+        if one.case.name in changed
+        else one
+        for one in outcome.report.case_results
+    ]
     terms = outcome.terms
     return PublishedResult(
         report=replace(outcome.report, case_results=tuple(results)),
@@ -404,6 +413,13 @@ def _published_result(outcome: Outcome, assignment: Assignment | None) -> Publis
         view=terms.view,
         changed=frozenset(changed),
     )
+
+
+def _changed(report: GradeReport, assignment: Assignment | None) -> set[str]:
+    """The names of the cases that are gone since, or have another text."""
+    texts = {case.name: (case.input, case.expected) for case in (assignment.cases if assignment else ())}
+    graded = [one.case for one in report.case_results]
+    return {case.name for case in graded if texts.get(case.name) != (case.input, case.expected)}
 
 
 def _best(attempts: Sequence[Attempt]) -> Attempt | None:
@@ -417,10 +433,12 @@ def _best(attempts: Sequence[Attempt]) -> Attempt | None:
     return max(newest.values(), key=rank, default=None)
 
 
-def _case(case: CaseAccount, with_texts: bool, is_same: bool) -> CaseAccount:
+def _case(case: CaseAccount, with_texts: bool, is_changed: bool) -> CaseAccount:
     if case.texts is None or not with_texts:
         return replace(case, texts=None)
-    return case if is_same else replace(case, texts=replace(case.texts, input=None, expected=None))
+    if not is_changed:
+        return case
+    return replace(case, texts=replace(case.texts, input=None, expected=None, is_changed=True))
 
 
 def _is_wanted(account: Account, which: AccountFilter) -> bool:

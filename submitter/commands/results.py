@@ -51,7 +51,7 @@ class SinceType(click.ParamType[datetime]):
     type=click.Choice(["admin", "student"]),
     default="admin",
     show_default=True,
-    help="For a student nothing of hidden cases but verdict and points, and nothing of other students.",
+    help="For a student no more than its results.json has, and nothing of other students.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print a grade book instead of a table: a line for each student.")
 @as_json
@@ -85,6 +85,10 @@ def results(
 
     if as_csv and as_json:
         raise click.UsageError("give --csv or --json, not both.")
+    if audience == "student" and (verdict or which == str(Try.BEST)):
+        raise click.UsageError(
+            "--verdict and --try best go by hidden cases too, and would tell of them: not with --for student."
+        )
     if subid is not None and not is_token(subid):
         raise click.UsageError(f"{subid!r} is no submission: 32 lower-case hexadecimal digits.")
     wanted = AccountFilter(

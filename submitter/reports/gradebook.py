@@ -30,6 +30,8 @@ COLUMNS = (
     "attempts",
     "graded_at",
     "reason",
+    "late_s",
+    "penalty",
 )
 
 _NOBODY = Student("", None)
@@ -57,6 +59,8 @@ def csv_rows(account: Account) -> str:
                 account.attempts,
                 account.graded_at.isoformat(timespec="seconds") if account.graded_at else "",
                 account.reason or "",
+                account.late_s,
+                account.penalty if has_result else None,
             ]
         )
         for student in account.students or (_NOBODY,)
@@ -87,6 +91,16 @@ def _record(account: Account) -> dict[str, Any]:
         "attempts": account.attempts,
         "graded_at": account.graded_at.isoformat() if account.graded_at else None,
         "reason": account.reason,
+        "language": account.language,
+        "late_s": account.late_s,
+        "penalty": account.penalty,
+        "shown": {
+            "test": str(account.view.test),
+            "grade": str(account.view.grade),
+            "score": account.shown.score,
+            "max_score": account.shown.max_score,
+            "whole": account.shown.whole,
+        },
         "execution_time_s": account.execution_time_s,
         "cases": [
             {
@@ -95,6 +109,7 @@ def _record(account: Account) -> dict[str, Any]:
                 "verdict": case.verdict.long_name,
                 "points": case.points,
                 "max_points": case.max_points,
+                "hint": case.hint,
             }
             | (
                 {

@@ -49,6 +49,7 @@ def _open_suite(account: Account, name: str, **counts: int) -> str:
         ("state", str(account.state)),
         ("score", points(account.score)),
         ("max_score", points(account.max_score)),
+        *((("language", account.language),) if account.language else ()),
         *(("student", student.email or student.token) for student in account.students),
     ]
     lines = "".join(f'<property name="{key}" value={_attribute(value)}/>' for key, value in properties)

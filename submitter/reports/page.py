@@ -12,9 +12,23 @@ from collections.abc import Iterator
 from html import escape
 
 from submitter.accounts import Account, CaseAccount
-from submitter.model import CaseKind, SubmissionState, Verdict
+from submitter.comparison import Comparison, ComparisonKind
+from submitter.hints import sentence
+from submitter.model import SubmissionState, Verdict
+from submitter.policy import Level
 from submitter.reports.diff import DiffLine, compare
-from submitter.reports.text import milliseconds, one_line, plain, points, reason_of
+from submitter.reports.text import (
+    case_points,
+    compiler_message,
+    facts,
+    milliseconds,
+    one_line,
+    plain,
+    points,
+    points_of,
+    reason_of,
+    shown_to_student,
+)
 
 MOST_DETAILS = 100  # cases of a submission that are told in full; the table has all
 
@@ -119,8 +133,14 @@ def section(account: Account) -> str:
     if account.state is SubmissionState.REJECTED:
         reason = _text(account.reason or "", keep_lines=True)
         return "".join([*head, f'<p class="points bad">rejected</p>\n<pre>{reason}</pre>\n'])
-    head.append(f'<p class="points">{points(account.score)} of {points(account.max_score)} points</p>\n')
-    return "".join([*head, _table(account.cases), *_details(account.cases)])
+    head.append(f'<p class="points">{points_of(account)}</p>\n')
+    if told := facts(account):
+        head.append(f'<p class="faint">{_text(" · ".join(told))}</p>\n')
+    if shown := shown_to_student(account):
+        head.append(f'<p class="faint">{_text(shown)}</p>\n')
+    if compiler := compiler_message(account):
+        head.append(f"<section>\n<h2>what the compiler said</h2>\n<pre>\n{escape(compiler)}</pre>\n</section>\n")
+    return "".join([*head, _table(account.cases), *_details(account)])
 
 
 def _table(cases: tuple[CaseAccount, ...]) -> str:
@@ -135,7 +155,7 @@ def _table(cases: tuple[CaseAccount, ...]) -> str:
         memory = _measure(f"{use.memory_bytes / 2**20:.1f}", use.memory_bytes, most_bytes) if use else ""
         rows.append(
             f"<tr><td>{case.name}</td><td>{_verdict(case.verdict)}</td>"
-            f'<td class="n">{points(case.points)}/{points(case.max_points)}</td>'
+            f'<td class="n">{case_points(case)}</td>'
             f'<td class="n">{cpu}</td><td class="n">{time}</td><td class="n">{memory}</td></tr>\n'
         )
     opening = _open_table(["case", "verdict", "points.", "CPU ms.", "ms.", "MiB."])
@@ -160,41 +180,52 @@ def _verdict(verdict: Verdict) -> str:
     return f'<span class="{"good" if is_good else "bad"}">{verdict.long_name.replace("_", " ")}</span>'
 
 
-def _details(cases: tuple[CaseAccount, ...]) -> Iterator[str]:
-    told = [case for case in cases if case.texts is not None]
+def _details(account: Account) -> Iterator[str]:
+    # What a compiler said, it said of all cases: it is told once, above.
+    told = [case for case in account.cases if case.texts is not None and case.verdict is not Verdict.COMPILE_ERROR]
     # Those that failed first: they are why somebody looks at the page.
     told.sort(key=lambda case: case.verdict is Verdict.ACCEPTED)
     for case in told[:MOST_DETAILS]:
-        yield _case(case)
+        level = None if account.is_for_student else account.view.of(case.kind)
+        yield _case(case, account.comparison, "" if level is None else _WHAT_A_STUDENT_SEES[level])
     if len(told) > MOST_DETAILS:
         yield f'<p class="faint">{len(told) - MOST_DETAILS} more cases are in the table only.</p>\n'
 
 
-def _case(case: CaseAccount) -> str:
+_WHAT_A_STUDENT_SEES = {
+    Level.NOTHING: "hidden from the student",
+    Level.VERDICT: "hidden from the student, but for the verdict",
+    Level.POINTS: "hidden from the student, but for verdict and points",
+    Level.DIFF: "the student does not see its input",
+    Level.EVERYTHING: "",
+}
+
+
+def _case(case: CaseAccount, comparison: Comparison | None, note: str) -> str:
     texts = case.texts
     assert texts is not None
     parts = []
-    if texts.input is None:
+    if texts.is_changed:
         parts.append(
             "<p>The case was changed after this was graded: its input and expected output are not known.</p>\n"
         )
-    else:
+    elif texts.input is not None:
         parts.append(_block("input", texts.input))
-    diff = compare(texts) if case.verdict is Verdict.WRONG_ANSWER else []
+    if case.hint is not None:
+        parts.append(f'<p class="hint">Hint: {sentence(case.hint)}.</p>\n')
+    diff = compare(texts, comparison) if case.verdict is Verdict.WRONG_ANSWER else []
     if diff:
-        parts.append(
-            "<h3>expected and printed: − is missing, + is too much; · is a space, → a tab</h3>\n"
-            f"<pre>{''.join(map(_diff_line, diff))}</pre>\n"
-        )
+        parts.append(f"<h3>expected and printed: {_legend(diff)}</h3>\n<pre>{''.join(map(_diff_line, diff))}</pre>\n")
     else:
         if case.verdict is not Verdict.ACCEPTED:
             parts.append(_block("what happened", reason_of(case)))
         if texts.expected is not None and case.verdict is not Verdict.ACCEPTED:
-            parts.append(_block("expected", texts.expected))
+            is_pattern = comparison is not None and comparison.kind is ComparisonKind.REGEX
+            parts.append(_block("expected: text that matches" if is_pattern else "expected", texts.expected))
         parts.append(_block("printed", texts.stdout, texts.stdout_bytes))
     if texts.stderr and case.verdict not in {Verdict.RUNTIME_ERROR, Verdict.COMPILE_ERROR}:  # which has told it
         parts.append(_block("standard error", texts.stderr, texts.stderr_bytes))
-    hidden = ' <span class="faint">(hidden from the student)</span>' if case.kind is CaseKind.GRADE else ""
+    hidden = f' <span class="faint">({note})</span>' if note else ""
     title = f"{case.name}: {_verdict(case.verdict)}{hidden}"
     if case.verdict is Verdict.ACCEPTED:
         return f"<details>\n<summary>{title}</summary>\n{''.join(parts)}</details>\n"
@@ -212,10 +243,15 @@ def _diff_line(line: DiffLine) -> str:
         return f'<span class="left-out">… {escape(line.before)}</span>'
     changed = f"<mark>{_blanks(line.changed)}</mark>" if line.changed else ""
     text = f"{_blanks(line.before)}{changed}{_blanks(line.after)}"
-    if line.sign == "=":
-        return f'<span class="same">  {text}</span>'
+    if line.sign in "=≈":
+        return f'<span class="same">{line.sign.replace("=", " ")} {text}</span>'
     element, sign = ("del", "−") if line.sign == "-" else ("ins", "+")
     return f"<{element}>{sign} {text}</{element}>"
+
+
+def _legend(diff: list[DiffLine]) -> str:
+    forgiven = " ≈ differs and is forgiven," if any(line.sign == "≈" for line in diff) else ""
+    return f"− is missing, + is too much,{forgiven} · is a space, → a tab"
 
 
 def _blanks(text: str) -> str:

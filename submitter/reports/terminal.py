@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from submitter.accounts import Account, CaseAccount
+from submitter.comparison import Comparison
+from submitter.hints import sentence
 from submitter.model import SubmissionState, Verdict
 from submitter.reports.diff import DiffLine, compare
-from submitter.reports.text import milliseconds, one_line, plain, points, reason_of
+from submitter.reports.text import (
+    case_points,
+    compiler_message,
+    facts,
+    milliseconds,
+    one_line,
+    plain,
+    points_of,
+    reason_of,
+    shown_to_student,
+)
 
 MOST_TEXT_LINES = 40  # of an input or output
 MOST_TEXT_CHARS = 2000
@@ -34,27 +46,36 @@ def account_lines(account: Account) -> Iterator[Line]:
     if account.state is SubmissionState.REJECTED:
         yield Line("bad", f"rejected{when}{attempt}: {plain(account.reason or '')}")
         return
-    yield Line("plain", f"{points(account.score)} of {points(account.max_score)} points{when}{attempt}")
+    yield Line("plain", f"{points_of(account)}{when}{attempt}")
+    if told := facts(account):
+        yield Line("dim", ", ".join(told))
+    if shown := shown_to_student(account):
+        yield Line("dim", shown)
+    if compiler := compiler_message(account):
+        yield Line("bad", "what the compiler said")
+        yield from _text("", compiler)
     for case in account.cases:
-        yield from _case_lines(case)
+        yield from _case_lines(case, account.comparison)
 
 
-def _case_lines(case: CaseAccount) -> Iterator[Line]:
+def _case_lines(case: CaseAccount, comparison: Comparison | None) -> Iterator[Line]:
     used = ""
     if case.use is not None:
         used = f"  {milliseconds(case.use.wall_time_s)} ms  {case.use.memory_bytes / 2**20:.1f} MiB"
-    head = f"{case.name:10} {case.verdict.code:3} {points(case.points)}/{points(case.max_points)}{used}"
+    head = f"{case.name:10} {case.verdict.code:3} {case_points(case)}{used}"
     if case.verdict is Verdict.ACCEPTED:
         yield Line("good", head)
         return
     yield Line("bad", head)
-    if case.texts is None:
+    if case.texts is None or case.verdict is Verdict.COMPILE_ERROR:
         return
     if case.texts.input is not None:
         yield from _text("input", case.texts.input)
-    else:
+    elif case.texts.is_changed:
         yield Line("dim", "    the case was changed after this was graded: its input and expected output are not known")
-    lines = compare(case.texts) if case.verdict is Verdict.WRONG_ANSWER else []
+    lines = compare(case.texts, comparison) if case.verdict is Verdict.WRONG_ANSWER else []
+    if lines and case.hint is not None:
+        yield Line("plain", f"    hint: {sentence(case.hint)}")
     if not lines:
         yield from _text("", reason_of(case))
     for line in lines:
@@ -62,7 +83,7 @@ def _case_lines(case: CaseAccount) -> Iterator[Line]:
 
 
 def _diff_line(line: DiffLine) -> Line:
-    roles: dict[str, Role] = {"=": "plain", "-": "expected", "+": "printed", "…": "dim"}
+    roles: dict[str, Role] = {"=": "plain", "≈": "plain", "-": "expected", "+": "printed", "…": "dim"}
     text = line.before + line.changed + line.after
     if line.sign != "…":
         text = text.replace(" ", "·").replace("\t", "→")

@@ -9,9 +9,11 @@ as the escape that Python would print: a backslash and its number.
 
 import re
 
-from submitter.accounts import CaseAccount
-from submitter.model import CaseResult, Ending, RunResult, TestCase, Verdict
-from submitter.results import SHOWN_TEXT_CHARS, explain
+from submitter import results
+from submitter.accounts import Account, CaseAccount
+from submitter.model import SubmissionState, Verdict
+from submitter.policy import USUAL
+from submitter.results import SHOWN_TEXT_CHARS
 
 # Unicode's categories Cc (but tab and line feed), Cf, Cs, Zl and Zp, and the code points that are no characters.
 _HARMFUL = re.compile(
@@ -63,27 +65,64 @@ def escaped(character: str) -> str:
 
 def reason_of(case: CaseAccount) -> str:
     """Why a case ended as it did, in words, harmless; only the verdict's where nothing more is to be seen."""
-    texts, use = case.texts, case.use
-    if texts is None or use is None:
-        return case.verdict.long_name.replace("_", " ")
-    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None:
-        return "not the expected output"
-    run = RunResult(
-        ending=Ending.EXITED,
-        exit_code=use.exit_code,
-        signal=use.signal,
-        stdout=texts.stdout,
-        stderr=texts.stderr,
-        cpu_time_s=use.cpu_time_s,
-        wall_time_s=use.wall_time_s,
-    )
-    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "", case.max_points)
-    return plain(explain(CaseResult(judged, run, case.verdict, case.points)), 2 * SHOWN_TEXT_CHARS)
+    return plain(results.reason_of(case), 2 * SHOWN_TEXT_CHARS)
+
+
+def compiler_message(account: Account) -> str | None:
+    """What the compiler said, harmless; None if it had nothing to complain of, or that is not to be seen."""
+    told = (one for one in account.cases if one.verdict is Verdict.COMPILE_ERROR and one.texts is not None)
+    return next(map(reason_of, told), None)
+
+
+def facts(account: Account) -> list[str]:
+    """In what language it is, how outputs are compared, and what being late cost: short, harmless, each a phrase."""
+    told = [one_line(account.language)] if account.language else []
+    if account.comparison is not None:
+        told.append(f"outputs are compared by {account.comparison}")
+    if account.late_s:
+        told.append(f"{duration(account.late_s)} late, which costs {account.penalty:.0%} of the points")
+    return told
+
+
+def points_of(account: Account) -> str:
+    """`7 of 10 points`, and that it is not all of them where it is not."""
+    if not account.is_for_student or account.shown.whole:
+        return f"{points(account.score)} of {points(account.max_score)} points"
+    if not account.max_score:
+        return "points are not shown yet"
+    told = f"{points(account.score)} of {points(account.max_score)} points"
+    return f"{told} so far; those of other cases, if any, are not shown yet"
+
+
+def shown_to_student(account: Account) -> str | None:
+    """In a sentence what its student is shown, where it is not what students usually are."""
+    if account.view == USUAL or account.state is not SubmissionState.GRADED:
+        return None
+    told = f"shown to the student: of test cases {account.view.test}, of grade cases {account.view.grade}"
+    if account.is_for_student:
+        return told
+    return f"{told}; in all {points(account.shown.score)} of {points(account.shown.max_score)} points"
 
 
 def points(value: float) -> str:
     """Points without needless zeros."""
     return f"{value:g}"
+
+
+def case_points(case: CaseAccount) -> str:
+    """`1/2`, or nothing where they are not to be seen."""
+    return "" if case.points is None or case.max_points is None else f"{points(case.points)}/{points(case.max_points)}"
+
+
+def duration(seconds: float) -> str:
+    """With the two largest units: `2 days 3 h`, `5 min 12 s`, `40 s`."""
+    left = max(1, round(seconds))
+    parts = []
+    for unit, size in (("day", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
+    return " ".join(parts[:2])
 
 
 def milliseconds(seconds: float) -> str:

@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 from submitter.accounts import TEXT_CHARS, Account, AccountFilter, Student, Try
 from submitter.adapters import postgres_accounts
 from submitter.adapters.postgres import PostgresCaseStore
+from submitter.comparison import Comparison, Hint
 from submitter.model import (
     AssignmentRef,
     CaseKind,
@@ -19,11 +20,13 @@ from submitter.model import (
     GradeReport,
     Outcome,
     RunResult,
+    ShownPoints,
     SubmissionKey,
     SubmissionState,
     TestCase,
     Verdict,
 )
+from submitter.policy import Level, Policy, Terms, View
 from submitter.ports import CaseStore
 from tests.contract.case_stores import ADA, CASES, GRACE, KEY, REF, REJECTED, SQUARES, Witness, make_start, publish
 
@@ -124,7 +127,12 @@ def test_without_a_result_there_is_only_who_and_how_often(case_store: CaseStore)
     hand_in(case_store, None)
     account = the_only(case_store, with_texts=True)
     assert account == Account(
-        ref=REF, name="0" * 32, state=SubmissionState.GRADING, students=(Student(ADA, None),), attempts=1
+        ref=REF,
+        name="0" * 32,
+        state=SubmissionState.GRADING,
+        students=(Student(ADA, None),),
+        attempts=1,
+        language="python",
     )
 
 
@@ -150,9 +158,35 @@ def test_a_case_that_was_changed_since_is_not_shown_as_what_was_graded(case_stor
     """A diff against another expected output would accuse a program of what it did not do."""
     case_store.save_assignment(SQUARES)
     hand_in(case_store, ONE_RIGHT)
-    case_store.save_assignment(SQUARES)
+    case_store.save_policy(REF, Policy())
+    case_store.save_assignment(replace(SQUARES, cases=(CASES[0], replace(CASES[1], expected="tok-replaced"))))
     texts = [case.texts for case in the_only(case_store, with_texts=True).cases]
-    assert [(text.input, text.expected, text.stdout) for text in texts if text] == [(None, None, RUN.stdout)] * 3
+    assert [(text.is_changed, text.input, text.expected, text.stdout) for text in texts if text] == [
+        (False, CASES[0].input, CASES[0].expected, RUN.stdout),
+        (True, None, None, RUN.stdout),
+        (True, None, None, RUN.stdout),
+    ]
+
+
+def test_an_account_tells_how_it_was_judged_and_what_its_student_is_shown(case_store: CaseStore) -> None:
+    case_store.save_assignment(replace(SQUARES, comparison=Comparison.parse("numbers absolute=1e-6 ignore_case")))
+    [report] = [ONE_RIGHT.report]
+    assert report is not None
+    hinted = replace(report, case_results=tuple(replace(one, hint=Hint.ROUNDING) for one in report.case_results[1:2]))
+    terms = Terms(late_s=61.5, penalty=0.25, view=View(Level.DIFF, Level.NOTHING))
+    hand_in(case_store, Outcome(report=hinted, terms=terms))
+    account = the_only(case_store)
+    assert (account.language, str(account.comparison)) == ("python", "numbers absolute=1e-6 ignore_case")
+    assert (account.late_s, account.penalty, account.score) == (61.5, 0.25, 0.75)
+    assert [case.hint for case in account.cases] == [Hint.ROUNDING]
+    assert account.view == View(Level.DIFF, Level.NOTHING)
+    assert account.shown == ShownPoints(0.0, 0.5, whole=False)
+    with case_store.reshow_turn(REF, "0" * 32) as turn:
+        assert turn is not None
+        turn.record(Outcome(report=hinted, terms=replace(terms, view=View(Level.DIFF, Level.POINTS))), "v")
+    account = the_only(case_store)
+    assert account.view == View(Level.DIFF, Level.POINTS)
+    assert account.shown == ShownPoints(0.75, 4.0)
 
 
 # -- which ones ---------------------------------------------------------------------------------------------------

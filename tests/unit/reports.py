@@ -9,7 +9,7 @@ from typing import Any
 
 from submitter.accounts import Account, CaseAccount, CaseTexts, CaseUse, Student
 from submitter.checking import Checked, account_of
-from submitter.model import AssignmentRef, CaseKind, SubmissionState, Verdict
+from submitter.model import AssignmentRef, CaseKind, ShownPoints, SubmissionState, Verdict
 from submitter.reports import gradebook, junit, page, terminal
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")
@@ -50,6 +50,7 @@ def case(
 
 def account(*cases: CaseAccount, **changes: Any) -> Account:
     """A graded submission of two students."""
+    score = sum(one.points or 0.0 for one in cases)
     told = Account(
         ref=REF,
         name="ab" * 16,
@@ -59,8 +60,9 @@ def account(*cases: CaseAccount, **changes: Any) -> Account:
         number=2,
         worker="host-1:42",
         graded_at=datetime(2026, 8, 1, 8, 30, tzinfo=UTC),
-        score=sum(one.points for one in cases),
+        score=score,
         max_score=float(len(cases)),
+        shown=ShownPoints(score, float(len(cases))),
         execution_time_s=sum(one.use.wall_time_s for one in cases if one.use),
         cases=cases,
     )

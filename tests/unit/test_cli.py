@@ -195,6 +195,8 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["results", "--verdict", "WA"], "'--verdict'"),
         (["results", "--try", "first"], "'--try'"),
         (["results", "--for", "everybody"], "'--for'"),
+        (["results", "--for", "student", "--try", "best"], "would tell of them"),
+        (["results", "--for", "student", "--verdict", "accepted"], "would tell of them"),
         *((["results", "--since", text], "'--since'") for text in ("", "yesterday", "2026-13-01", "1")),
         (["results", "--html", __file__], "is a file"),
         (["check", __file__, "--cases", ".", "--html", "."], "is a directory"),

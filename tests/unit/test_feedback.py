@@ -1,5 +1,5 @@
 """
-What a student gets, all of it, at every level and moment: results.json, .out, mails; and what the log says.
+What a student gets, all of it, at every level and moment: results.json, .out, mails, reports; and what the log says.
 
 The processor, the stores and the notifier are the real ones; a program is what it prints.
 """
@@ -18,6 +18,7 @@ import structlog
 from jsonschema import Draft202012Validator
 
 from submitter import model, processing, publishing, results
+from submitter.accounts import AccountFilter
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.adapters.memory_notices import FakeMailer
@@ -43,6 +44,7 @@ from submitter.notifier import Notifier
 from submitter.policy import Feedback, Late, Level, Moment, Policy, Stages, Terms, Tries, View
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
+from tests.unit.reports import RENDERERS
 
 SUBID = "0123456789abcdef" * 2
 TOKEN = "a" * 32
@@ -75,6 +77,13 @@ TELLS = {
     Level.POINTS: ("4.0625", "7.0625", str(sum(case.points for case in CASES)), str(2.0 + 4.0625)),
     Level.DIFF: ("tok-stdout", "tok-stderr", "tok-expected", "81.74", "exit code 83"),
     Level.EVERYTHING: ("tok-input", "0.817", "81728172", '"exit_code": 83'),
+}
+# The same of the reports of `submitter results --for student`, in the words of some of them.
+REPORTS_TELL = {
+    Level.VERDICT: ("grade 1", "time limit exceeded", "time_limit_exceeded", "TLE"),
+    Level.POINTS: ("4.0625", "7.0625", str(sum(case.points for case in CASES)), str(2.0 + 4.0625)),
+    Level.DIFF: ("tok-stdout", "tok-stderr", "tok-expected", "81.74", "exit code 83"),
+    Level.EVERYTHING: ("tok-input", "817", "81728172", "77.9", '"exit_code": 83'),
 }
 
 
@@ -123,6 +132,13 @@ class World:
 
     def text(self, key: str) -> str:
         return self.store.objects[key].data.decode()
+
+    @property
+    def reports(self) -> dict[str, str]:
+        """Of the submission for its student, by their kinds."""
+        [account] = self.cases.list_accounts(AccountFilter(), with_texts=True)
+        seen = results.seen_by_student(account)
+        return {name: render(seen) for name, render in RENDERERS.items()}
 
     @property
     def mails(self) -> str:
@@ -189,6 +205,13 @@ def _leaks(world: World, level: Level) -> list[str]:
     ]
     everything = [word for words in TELLS.values() for word in words]
     leaks += [f".out at {level}: {word}" for word in everything if word in world.text(KEY.out)]
+    leaks += [
+        f"{name} at {level}: {word}"
+        for name, rendered in world.reports.items()
+        for needed, words in REPORTS_TELL.items()
+        for word in words
+        if not level.shows(needed) and word in rendered
+    ]
     # A mail tells the points that the document shows; the log, which is for the operator, the final ones.
     in_mails = everything if not level.shows(Level.POINTS) else [word for word in everything if word.startswith("tok")]
     leaks += [f"mail at {level}: {word}" for word in in_mails if word in world.mails]
@@ -219,6 +242,9 @@ def test_what_a_level_shows_is_there(make_world: MakeWorld, setting: Setting) ->
     shown = [word for needed, words in TELLS.items() if setting.level.shows(needed) for word in words]
     missing = [word for word in shown if word not in document]
     assert missing == []
+    reports = "".join(world.reports.values())
+    shown = [word for needed, words in REPORTS_TELL.items() if setting.level.shows(needed) for word in words]
+    assert [word for word in shown if word not in reports] == []
     assert world.text(KEY.out) == "open-stdout\n"
     assert "Points" in world.mails
 
@@ -234,6 +260,19 @@ def _write_every_output(patch: pytest.MonkeyPatch) -> None:
             "encode_out",
             lambda report, view: results.encode_lines([one.run.stdout for one in report.case_results]),
         )
+
+
+def _report_everything(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(results, "seen_by_student", lambda account: account)
+
+
+def _report_all_points(patch: pytest.MonkeyPatch) -> None:
+    seen_by_student = results.seen_by_student
+    patch.setattr(
+        results,
+        "seen_by_student",
+        lambda account: replace(seen_by_student(account), score=account.score, max_score=account.max_score),
+    )
 
 
 def _sum_over_all_cases(patch: pytest.MonkeyPatch) -> None:
@@ -276,6 +315,8 @@ def _log_outputs(patch: pytest.MonkeyPatch) -> None:
         (_mail_all_points, "mail"),
         (_time_of_all_cases, "results.json"),
         (_log_outputs, "log"),
+        *((_report_everything, name) for name in RENDERERS if name != "index"),
+        (_report_all_points, "index"),
     ],
 )
 def test_a_leak_is_found_when_a_redaction_is_off(
@@ -296,7 +337,7 @@ def test_a_hidden_case_more_or_less_changes_nothing_that_is_shown(make_world: Ma
     for count in range(len(CASES)):
         world = make_world(policy, cases=CASES[: 1 + count])
         world.hand_in()
-        seen.append((world.text(KEY.results), world.text(KEY.out), world.mails))
+        seen.append((world.text(KEY.results), world.text(KEY.out), world.mails, *world.reports.values()))
     assert len(set(seen)) == 1
 
 

@@ -20,7 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from submitter.accounts import TEXT_CHARS, Account, Student
-from submitter.model import AssignmentRef, CaseKind, Verdict
+from submitter.comparison import Comparison, Hint
+from submitter.model import AssignmentRef, CaseKind, ShownPoints, Verdict
+from submitter.policy import Level, View
 from submitter.reports import gradebook, junit, page, terminal
 from submitter.reports.diff import MOST_LINES, DiffLine, compare
 from submitter.reports.text import escaped, one_line, plain
@@ -60,7 +62,12 @@ def accounts_with(text: str, verdicts: Iterable[Verdict] = Verdict) -> Iterator[
     yield rejected(text[:1000])  # ours, if it quotes a student: never long
     yield refused_file(f"/tmp/{text[:200].replace(chr(0), '')}", text[:1000])
     name = text[:200]
-    yield account(case(), ref=AssignmentRef(name, name, name), students=(Student(name, name), Student(name, None)))
+    yield account(
+        case(),
+        ref=AssignmentRef(name, name, name),
+        students=(Student(name, name), Student(name, None)),
+        language=name,
+    )
 
 
 def renderings(told: Account) -> Iterator[tuple[str, str]]:
@@ -267,6 +274,8 @@ def test_the_grade_book_has_a_line_for_each_student() -> None:
         "attempts": "3",
         "graded_at": "2026-08-01T08:30:00+00:00",
         "reason": "",
+        "late_s": "",
+        "penalty": "0",
     }
 
 
@@ -342,6 +351,23 @@ def test_the_diff_shows_the_place_in_a_very_long_line() -> None:
     assert all(before.startswith("…") and after.endswith("…") for _, before, _, after in told)
 
 
+@pytest.mark.parametrize(
+    ("comparison", "expected", "printed"),
+    [
+        ("numbers absolute=1e-6", "1" * TEXT_CHARS, "2" * TEXT_CHARS),
+        ("numbers absolute=1e-6", "1e999999999\n" * 1000, "1e-999999999\n" * 1000),
+        ("whitespace ignore_case", "a \u0130" * 4000, "A  i\u0307" * 4000),
+        ("unordered_tokens", "a " * 8000, "b " * 8000),
+        ("unordered_lines", "a\n" * 8000, "b\n" * 8000),
+    ],
+)
+def test_a_comparison_makes_no_diff_slow(comparison: str, expected: str, printed: str) -> None:
+    started = time.process_time()
+    told = signs(expected[: TEXT_CHARS - 1], printed[: TEXT_CHARS - 1], comparison)
+    assert time.process_time() - started < 1
+    assert 0 < len(told) <= 2 * MOST_LINES + 2
+
+
 @pytest.mark.parametrize("lines", [["x"], ["x", "y"], ["", "x", ""]])
 def test_the_diff_of_a_hostile_output_is_quick(lines: list[str]) -> None:
     """Comparing lines takes the square of their number or more, and a program chooses it."""
@@ -379,8 +405,87 @@ def test_both_sides_can_be_read_from_a_diff(expected: str, printed: str) -> None
         assert len(side("=+")) + missing == len(printed.removesuffix("\n").split("\n"))
 
 
+def signs(expected: str, printed: str, comparison: str) -> list[str]:
+    """The lines of a diff, each with its sign."""
+    told = case(expected=expected, stdout=printed.encode())
+    assert told.texts is not None
+    lines = compare(told.texts, Comparison.parse(comparison))
+    return [f"{line.sign}{line.before}{line.changed}{line.after}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "expected", "printed", "shown"),
+    [
+        ("exact", "A b\nc", "A b \nd", ["-A b", "+A b ", "-c", "+d"]),
+        ("trailing_blanks", "A b\nc", "A b \nd\n\n\n", ["≈A b ", "-c", "+d"]),
+        ("whitespace", "A b\nc", "A\t b\nd", ["≈A\t b", "-c", "+d"]),
+        ("exact ignore_case", "Yes\nno", "yES\non", ["≈yES", "-no", "+on"]),
+        ("numbers absolute=0.01", "1.0 2\n3", "1.001  2\n4", ["≈1.001  2", "-3", "+4"]),
+        ("numbers", "x 1\n3", "x 1.0\n4", ["≈x 1.0", "-3", "+4"]),
+        ("unordered_lines", "a\nb\nb\nc", "c \nB\nb\na\n", ["-b", "+B"]),
+        ("unordered_tokens ignore_case", "a b b", "B\na d", ["-b", "+d"]),
+        ("regex", "a+", "b", []),
+    ],
+)
+def test_the_diff_knows_what_the_comparison_forgives(
+    comparison: str, expected: str, printed: str, shown: list[str]
+) -> None:
+    told = signs(expected, printed, comparison)
+    assert [line for line in told if line[0] != "…"] == shown
+    assert any("order" in line for line in told) == comparison.startswith("unordered")
+
+
+def test_where_the_comparison_forgives_all_by_now_everything_counts() -> None:
+    """It was another when this was graded: then the plain difference is the best there is to show."""
+    assert signs("Yes", "yes", "exact ignore_case") == ["-Yes", "+yes"]
+    assert signs("a\nb", "b\na", "unordered_lines") == []
+
+
+def test_a_page_and_a_terminal_tell_hint_comparison_language_and_lateness() -> None:
+    told = account(
+        replace(case(), hint=Hint.ROUNDING),
+        language="c",
+        comparison=Comparison.parse("numbers absolute=1e-6"),
+        late_s=90061.0,
+        penalty=0.2,
+    )
+    for name in ("page", "many on a page", "terminal"):
+        rendered = RENDERERS[name](told)
+        for text in (
+            "right but for rounding",
+            "outputs are compared by numbers absolute=1e-6",
+            "1 day 1 h late, which costs 20% of the points",
+        ):
+            assert text in rendered, name
+
+
+def test_what_a_compiler_said_is_told_once() -> None:
+    cases = [case(Verdict.COMPILE_ERROR, ordinal=one, stderr=b"main.c:1: <oops>") for one in (1, 2, 3)]
+    assert page.page(account(*cases)).count("main.c:1: &lt;oops&gt;") == 1
+    assert RENDERERS["terminal"](account(*cases)).count("main.c:1: <oops>") == 1
+    assert RENDERERS["junit"](account(*cases)).count("main.c:1: &lt;oops&gt;</failure>") == 3
+
+
+def test_a_pattern_is_shown_as_one() -> None:
+    rendered = page.page(account(case(expected="a+"), comparison=Comparison.parse("regex")))
+    assert "expected: text that matches" in rendered
+
+
+def test_an_admin_is_told_what_the_student_is_shown() -> None:
+    told = account(
+        case(),
+        case(kind=CaseKind.GRADE),
+        view=View(Level.EVERYTHING, Level.VERDICT),
+        shown=ShownPoints(0.0, 1.0, whole=False),
+    )
+    for rendered in (page.page(told), RENDERERS["terminal"](told)):
+        assert "of test cases everything, of grade cases verdict; in all 0 of 1 points" in rendered
+    assert "hidden from the student, but for the verdict" in page.page(told)
+    assert "0 of 1 points so far; those of other cases, if any, are not shown yet" in page.page(seen_by_student(told))
+
+
 def test_without_an_expected_output_there_is_no_diff() -> None:
-    told = case(input=None, expected=None)
+    told = case(input=None, expected=None, is_changed=True)
     assert told.texts is not None
     assert compare(told.texts) == list[DiffLine]()
     rendered = page.page(account(told))
