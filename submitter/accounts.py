@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from submitter.comparison import Comparison, Hint
 from submitter.model import AssignmentRef, CaseKind, CaseResult, GradeReport, ShownPoints, SubmissionState, Verdict
+from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, View
 
 TEXT_CHARS = 16 * 1024  # of one input, expected output or output (there: bytes), at most: reports show less
@@ -66,7 +67,7 @@ class CaseAccount:
     """
     How one case went; what is None is not to be seen, `texts` too if not asked for.
 
-    `reason` is why it ended so, in words, where it is told without `use`; it may hold text of strangers.
+    `reason` is why it was not run; or why it ended so, where that is told without `use`. It may hold text of strangers.
     """
 
     kind: CaseKind
@@ -76,6 +77,8 @@ class CaseAccount:
     max_points: float | None
     use: CaseUse | None = None
     texts: CaseTexts | None = None
+    group: str | None = None
+    role: CaseRole = CaseRole.REGULAR
     hint: Hint | None = None
     reason: str | None = field(default=None, repr=False)
 
@@ -117,6 +120,7 @@ class Account:
     execution_time_s: float = 0.0
     reason: str | None = None  # why it was rejected
     cases: tuple[CaseAccount, ...] = ()
+    groups: tuple[GroupResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,5 +169,8 @@ def _case_of(result: CaseResult) -> CaseAccount:
             stdout_bytes=len(run.stdout),
             stderr_bytes=len(run.stderr),
         ),
+        group=case.group,
+        role=case.role,
         hint=result.hint,
+        reason=result.reason,
     )

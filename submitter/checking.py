@@ -15,6 +15,8 @@ from submitter.grading import Grader
 from submitter.languages import language_of_file
 from submitter.model import Assignment, AssignmentRef, GradeReport, ShownPoints, SubmissionState
 from submitter.ports import Sandbox
+from submitter.results import group_entry
+from submitter.scoring import max_score
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
@@ -40,6 +42,8 @@ class Checked:
         if self.report is None:
             return document | {"reason": self.reason}
         document["score"] = self.report.score
+        if self.report.groups:
+            document["groups"] = [group_entry(group) for group in self.report.groups]
         document["cases"] = [
             {
                 "kind": str(result.case.kind),
@@ -52,6 +56,9 @@ class Checked:
                 "memory_bytes": result.run.memory_bytes,
                 "exit_code": result.run.exit_code,
                 "signal": result.run.signal,
+                "group": result.case.group,
+                "role": str(result.case.role),
+                "reason": result.reason,
             }
             for result in self.report.case_results
         ]
@@ -73,6 +80,7 @@ def account_of(ref: AssignmentRef, checked: Checked) -> Account:
         execution_time_s=report.execution_time_s if report else 0.0,
         reason=checked.reason,
         cases=cases_of(report) if report else (),
+        groups=report.groups if report else (),
     )
 
 
@@ -95,7 +103,7 @@ def check_programs(
         SandboxUnavailable: programs cannot be run here (any more).
         AssignmentRefused: a program's file cannot be read.
     """
-    max_score = sum(case.points for case in assignment.cases)
+    most = max_score(assignment.cases)
 
     with tempfile.TemporaryDirectory(prefix="submitter-check-") as root:
 
@@ -108,9 +116,9 @@ def check_programs(
                 language = language_of_file(path) if by_extension else assignment.language
                 graded = dataclasses.replace(assignment, language=language)
                 report = Grader(sandbox, Path(root, str(number))).grade(graded, program, name)
-                return Checked(path, max_score, report, None, language, assignment.comparison)
+                return Checked(path, most, report, None, language, assignment.comparison)
             except SubmissionRejected as exc:
-                return Checked(path, max_score, None, str(exc))
+                return Checked(path, most, None, str(exc))
             finally:
                 on_done()
 

@@ -23,8 +23,11 @@ from submitter.model import (
     SubmissionKey,
     TestCase,
     Verdict,
+    shown_groups,
     shown_points,
+    without_hidden_groups,
 )
+from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, USUAL_TERMS, Level, Terms, View
 
 SCHEMA_VERSION = 1
@@ -78,7 +81,10 @@ def encode_graded(
     """
     view = terms.view
     shown = [one for one in report.case_results if view.of(one.case.kind).shows(Level.VERDICT)]
+    if not view.test.shows(Level.VERDICT):  # why a case was not run may tell how one of these went
+        shown = [replace(one, reason=None) for one in shown]
     points = shown_points(report, terms)
+    groups = shown_groups(report, view)
     tests = [
         # Numbered among those that are shown: a gap would tell how many are not.
         _test_entry(number, result, view.of(result.case.kind), result.case.name in changed)
@@ -90,7 +96,19 @@ def encode_graded(
         | _lateness(terms)
         | _feedback(terms)
         | {"execution_time": round(_visible_time_s(report, view), 3), "tests": tests}
+        | ({"groups": [group_entry(group) for group in groups]} if groups else {})
     )
+
+
+def group_entry(result: GroupResult) -> dict[str, Any]:
+    """What a group was worth, by which rule; for students, of a group that `shown_groups` gives."""
+    return {
+        "name": result.group.name,
+        "rule": str(result.group.rule),
+        "score": result.score,
+        "max_score": result.max_score,
+        "status": str(result.status),
+    }
 
 
 def _lateness(terms: Terms) -> dict[str, Any]:
@@ -134,12 +152,16 @@ def seen_by_student(account: Account) -> Account:
     """
     levels = {kind: account.view.of(kind) for kind in CaseKind}
     seen = [case for case in account.cases if levels[case.kind].shows(Level.VERDICT)]
+    if not account.view.test.shows(Level.VERDICT):  # why a case was not run may tell how one of these went
+        seen = [replace(case, reason=None) for case in seen]
     cases = tuple(_seen_case(case, levels[case.kind]) for case in seen)
+    hidden = {case.group for case in account.cases if not levels[case.kind].shows(Level.POINTS)}
     return replace(
         account,
         students=(),
         worker=None,
         cases=cases,
+        groups=without_hidden_groups(account.groups, hidden),
         score=account.shown.score,
         max_score=account.shown.max_score,
         execution_time_s=sum(case.use.wall_time_s for case in cases if case.use is not None),
@@ -149,9 +171,9 @@ def seen_by_student(account: Account) -> Account:
 
 def _seen_case(case: CaseAccount, level: Level) -> CaseAccount:
     if not level.shows(Level.POINTS):
-        case = replace(case, points=None, max_points=None)
+        case = replace(case, points=None, max_points=None, group=None, role=CaseRole.REGULAR)
     if not level.shows(Level.DIFF):
-        return replace(case, use=None, texts=None, hint=None)
+        return replace(case, use=None, texts=None, hint=None, reason=None)
     if level.shows(Level.EVERYTHING):
         return case
     reason, texts = None, case.texts
@@ -236,7 +258,7 @@ def explain(result: CaseResult) -> str:
         case Verdict.COMPILE_ERROR:
             return showable(run.stderr)
         case Verdict.SKIPPED:
-            return "not run"
+            return result.reason or "not run"
         case Verdict.INTERNAL_ERROR:
             return "the grader failed; this is not your fault"
 
@@ -266,7 +288,11 @@ def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool 
         "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
     }
     if level.shows(Level.POINTS):
-        entry |= {"score": result.points, "max_score": case.points}
+        entry |= {"score": result.points, "max_score": 0.0 if case.role is CaseRole.PENALTY else case.points}
+        if case.group is not None:
+            entry["group"] = case.group
+        if case.role is not CaseRole.REGULAR:
+            entry["role"] = str(case.role)
     entry["verdict"] = result.verdict.long_name
     if level.shows(Level.EVERYTHING):
         entry["input"] = _NOT_KEPT if is_changed else showable(case.input.encode())

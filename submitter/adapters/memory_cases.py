@@ -34,10 +34,10 @@ from submitter.model import (
     SubmissionKey,
     SubmissionState,
     SubmissionSummary,
-    TestCase,
 )
 from submitter.policy import USUAL, Policy, Terms, Tried
 from submitter.ports import Reshowing, Turn
+from submitter.scoring import check_groups, max_score
 
 
 @dataclass(slots=True)
@@ -133,6 +133,7 @@ class MemoryCaseStore(FailsOnRequest):
         self._fail_if_told("save_assignment")
         if assignment.cases_bytes > MAX_CASES_BYTES:
             raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
+        check_groups(assignment.cases, assignment.groups)
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
         with self._lock:
@@ -245,6 +246,7 @@ class MemoryCaseStore(FailsOnRequest):
             shown=shown.outcome.shown,
             reason=shown.outcome.reason,
             cases=tuple(_case(case, with_texts, case.name in changed) for case in cases_of(report)) if report else (),
+            groups=report.groups if report else (),
         )
 
     def begin_attempt(self, start: AttemptStart) -> int:
@@ -400,9 +402,7 @@ def _published_result(outcome: Outcome, assignment: Assignment | None) -> Publis
     assert outcome.report is not None
     changed = _changed(outcome.report, assignment)
     results = [
-        replace(one, case=TestCase(one.case.kind, one.case.ordinal, "", "", one.case.points))
-        if one.case.name in changed
-        else one
+        replace(one, case=replace(one.case, input="", expected="")) if one.case.name in changed else one
         for one in outcome.report.case_results
     ]
     terms = outcome.terms
@@ -427,8 +427,9 @@ def _best(attempts: Sequence[Attempt]) -> Attempt | None:
     newest = {attempt.start.upload: attempt for attempt in attempts if attempt.outcome is not None}
 
     def rank(attempt: Attempt) -> tuple[bool, float, int]:
-        report = attempt.outcome.report if attempt.outcome else None
-        return (report is not None, report.score if report else 0.0, attempt.attempt_id)
+        outcome = attempt.outcome
+        is_graded = outcome is not None and outcome.report is not None
+        return (is_graded, outcome.score if outcome else 0.0, attempt.attempt_id)
 
     return max(newest.values(), key=rank, default=None)
 
@@ -461,7 +462,7 @@ def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
         input_mode=assignment.input_mode,
         test_cases=kinds.count(CaseKind.TEST),
         grade_cases=kinds.count(CaseKind.GRADE),
-        points=sum(case.points for case in assignment.cases),
+        points=max_score(assignment.cases),
         updated_at=updated_at,
         notices=assignment.notices,
     )

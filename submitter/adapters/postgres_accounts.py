@@ -19,9 +19,10 @@ from psycopg.rows import dict_row
 
 from submitter.accounts import TEXT_CHARS, Account, AccountFilter, CaseAccount, CaseTexts, CaseUse, Student, Try
 from submitter.adapters.postgres_connections import Connection, Connections, storable
-from submitter.adapters.postgres_policy import case_digest
+from submitter.adapters.postgres_policy import case_digest, groups_from
 from submitter.comparison import Comparison, Hint
 from submitter.model import AssignmentRef, CaseKind, ShownPoints, SubmissionState, TestCase, Verdict
+from submitter.points import CaseRole
 from submitter.policy import USUAL, Level, View
 
 BATCH = 100  # accounts in memory at once, without their texts
@@ -52,7 +53,7 @@ LEFT JOIN LATERAL (
     SELECT a.id AS attempt_id, a.number, a.worker, r.state, r.reason, r.score, r.max_score, r.execution_time_s,
            r.graded_at, r.late_s, r.penalty, r.shown_test, r.shown_grade,
            coalesce(r.shown_score, r.score) AS shown_score, coalesce(r.shown_max_score, r.max_score) AS shown_max_score,
-           r.shown_whole
+           r.shown_whole, r.groups
     FROM submitter.attempts AS a
     JOIN submitter.results AS r ON r.attempt_id = a.id
     WHERE a.submission_id = s.id
@@ -75,7 +76,7 @@ WHERE s.id = ANY(%(ids)s)
 
 _CASES = """
 SELECT attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s, memory_bytes, exit_code, signal,
-       hint
+       hint, group_name, role, reason
 FROM submitter.case_results
 WHERE attempt_id = ANY(%s)
 ORDER BY kind = 'grade', ordinal
@@ -181,6 +182,7 @@ def _account_from(row: Mapping[str, Any], cases: tuple[CaseAccount, ...]) -> Acc
         execution_time_s=row["execution_time_s"] or 0.0,
         reason=row["reason"],
         cases=cases,
+        groups=groups_from(row["groups"] or []),
     )
 
 
@@ -198,7 +200,10 @@ def _case_from(row: Mapping[str, Any]) -> CaseAccount:
             exit_code=row["exit_code"],
             signal=row["signal"],
         ),
+        group=row["group_name"],
+        role=CaseRole(row["role"]),
         hint=row["hint"] and Hint(row["hint"]),
+        reason=row["reason"],
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from submitter.accounts import Account, Student
 from submitter.reports.text import one_line, points
+from submitter.results import group_entry
 
 COLUMNS = (
     "admin",
@@ -102,6 +103,7 @@ def _record(account: Account) -> dict[str, Any]:
             "whole": account.shown.whole,
         },
         "execution_time_s": account.execution_time_s,
+        "groups": [group_entry(group) for group in account.groups],
         "cases": [
             {
                 "kind": str(case.kind),
@@ -109,6 +111,8 @@ def _record(account: Account) -> dict[str, Any]:
                 "verdict": case.verdict.long_name,
                 "points": case.points,
                 "max_points": case.max_points,
+                "group": case.group,
+                "role": str(case.role),
                 "hint": case.hint,
             }
             | (

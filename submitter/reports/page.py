@@ -21,6 +21,7 @@ from submitter.reports.text import (
     case_points,
     compiler_message,
     facts,
+    group_or_role,
     milliseconds,
     one_line,
     plain,
@@ -140,25 +141,38 @@ def section(account: Account) -> str:
         head.append(f'<p class="faint">{_text(shown)}</p>\n')
     if compiler := compiler_message(account):
         head.append(f"<section>\n<h2>what the compiler said</h2>\n<pre>\n{escape(compiler)}</pre>\n</section>\n")
-    return "".join([*head, _table(account.cases), *_details(account)])
+    return "".join([*head, _groups(account), _table(account.cases), *_details(account)])
+
+
+def _groups(account: Account) -> str:
+    """What each group of cases was worth, if there are any."""
+    rows = [
+        f"<tr><td>{_text(one.group.name)}</td><td>{one.group.rule.replace('_', ' ')}</td><td>{one.status}</td>"
+        f'<td class="n">{points(one.score)}/{points(one.max_score)}</td></tr>\n'
+        for one in account.groups
+    ]
+    return f"{_open_table(['group', 'rule', 'status', 'points.'])}{''.join(rows)}</tbody>\n</table>\n" if rows else ""
 
 
 def _table(cases: tuple[CaseAccount, ...]) -> str:
     used = [case.use for case in cases if case.use is not None]
     most_s = max((use.wall_time_s for use in used), default=0.0)
     most_bytes = max((use.memory_bytes for use in used), default=0)
+    has_groups = any(map(group_or_role, cases))
     rows = []
     for case in cases:
         use = case.use
+        group = f"<td>{escape(group_or_role(case))}</td>" if has_groups else ""
         time = _measure(milliseconds(use.wall_time_s), use.wall_time_s, most_s) if use else ""
         cpu = milliseconds(use.cpu_time_s) if use else ""
         memory = _measure(f"{use.memory_bytes / 2**20:.1f}", use.memory_bytes, most_bytes) if use else ""
         rows.append(
-            f"<tr><td>{case.name}</td><td>{_verdict(case.verdict)}</td>"
+            f"<tr><td>{case.name}</td>{group}<td>{_verdict(case.verdict)}</td>"
             f'<td class="n">{case_points(case)}</td>'
             f'<td class="n">{cpu}</td><td class="n">{time}</td><td class="n">{memory}</td></tr>\n'
         )
-    opening = _open_table(["case", "verdict", "points.", "CPU ms.", "ms.", "MiB."])
+    columns = ["case", *(["group"] if has_groups else []), "verdict", "points.", "CPU ms.", "ms.", "MiB."]
+    opening = _open_table(columns)
     return f"{opening}{''.join(rows)}</tbody>\n</table>\n"
 
 

@@ -13,9 +13,11 @@ from submitter.reports.text import (
     case_points,
     compiler_message,
     facts,
+    group_or_role,
     milliseconds,
     one_line,
     plain,
+    points,
     points_of,
     reason_of,
     shown_to_student,
@@ -54,6 +56,11 @@ def account_lines(account: Account) -> Iterator[Line]:
     if compiler := compiler_message(account):
         yield Line("bad", "what the compiler said")
         yield from _text("", compiler)
+    for group in account.groups:
+        worth = f"{points(group.score)}/{points(group.max_score)}"
+        yield Line(
+            "plain", f"group {one_line(group.group.name)}: {group.status} {worth}, by the rule {group.group.rule}"
+        )
     for case in account.cases:
         yield from _case_lines(case, account.comparison)
 
@@ -62,7 +69,8 @@ def _case_lines(case: CaseAccount, comparison: Comparison | None) -> Iterator[Li
     used = ""
     if case.use is not None:
         used = f"  {milliseconds(case.use.wall_time_s)} ms  {case.use.memory_bytes / 2**20:.1f} MiB"
-    head = f"{case.name:10} {case.verdict.code:3} {case_points(case)}{used}"
+    group = group_or_role(case)
+    head = f"{case.name:10} {case.verdict.code:3} {case_points(case)}{f'  {group}' if group else ''}{used}"
     if case.verdict is Verdict.ACCEPTED:
         yield Line("good", head)
         return

@@ -12,6 +12,7 @@ import re
 from submitter import results
 from submitter.accounts import Account, CaseAccount
 from submitter.model import SubmissionState, Verdict
+from submitter.points import CaseRole
 from submitter.policy import USUAL
 from submitter.results import SHOWN_TEXT_CHARS
 
@@ -110,8 +111,15 @@ def points(value: float) -> str:
 
 
 def case_points(case: CaseAccount) -> str:
-    """`1/2`, or nothing where they are not to be seen."""
+    """`1/2`; of a penalty case only what it cost; nothing where they are not to be seen."""
+    if case.role is CaseRole.PENALTY and case.points is not None:
+        return points(case.points)
     return "" if case.points is None or case.max_points is None else f"{points(case.points)}/{points(case.max_points)}"
+
+
+def group_or_role(case: CaseAccount) -> str:
+    """The group that a case belongs to, harmless; of one that is in none, whether it is a bonus or a penalty."""
+    return one_line(case.group or ("" if case.role is CaseRole.REGULAR else str(case.role)))
 
 
 def duration(seconds: float) -> str:

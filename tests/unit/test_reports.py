@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from submitter.accounts import TEXT_CHARS, Account, Student
 from submitter.comparison import Comparison, Hint
 from submitter.model import AssignmentRef, CaseKind, ShownPoints, Verdict
+from submitter.points import Group, GroupResult, GroupStatus
 from submitter.policy import Level, View
 from submitter.reports import gradebook, junit, page, terminal
 from submitter.reports.diff import MOST_LINES, DiffLine, compare
@@ -63,10 +64,11 @@ def accounts_with(text: str, verdicts: Iterable[Verdict] = Verdict) -> Iterator[
     yield refused_file(f"/tmp/{text[:200].replace(chr(0), '')}", text[:1000])
     name = text[:200]
     yield account(
-        case(),
+        replace(case(), group=name),
         ref=AssignmentRef(name, name, name),
         students=(Student(name, name), Student(name, None)),
         language=name,
+        groups=(GroupResult(Group(name), 0.0, 1.0, GroupStatus.FAILED),),
     )
 
 
