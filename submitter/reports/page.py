@@ -42,8 +42,9 @@ _STYLE = """
   --box: #222; --good: #6fce8b; --bad: #ff8a80; --minus: #4a2321; --plus: #1d3b27; --mark: #c9981a99; } }
 body { font: 16px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem;
   margin: 0 auto; padding: 1.5rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .2rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem; }
-h3 { font-size: .8rem; font-weight: 600; margin: .7rem 0 .1rem; color: var(--faint); }
+h1 { font-size: 1.5rem; margin: 0 0 .2rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin: 1.8rem 0 .3rem; }
+h3 { font-size: 1.05rem; margin: 1.4rem 0 .3rem; }
+h4 { font-size: .8rem; font-weight: 600; margin: .7rem 0 .1rem; color: var(--faint); }
 p { margin: .2rem 0; overflow-wrap: anywhere; } .faint { color: var(--faint); }
 .points { font-size: 1.3rem; font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); }
 table { border-collapse: collapse; margin: .8rem 0; width: 100%; }
@@ -140,7 +141,7 @@ def section(account: Account) -> str:
     if shown := shown_to_student(account):
         head.append(f'<p class="faint">{_text(shown)}</p>\n')
     if compiler := compiler_message(account):
-        head.append(f"<section>\n<h2>what the compiler said</h2>\n<pre>\n{escape(compiler)}</pre>\n</section>\n")
+        head.append(f"<section>\n<h3>what the compiler said</h3>\n<pre>\n{escape(compiler)}</pre>\n</section>\n")
     return "".join([*head, _groups(account), _table(account.cases), *_details(account)])
 
 
@@ -178,8 +179,11 @@ def _table(cases: tuple[CaseAccount, ...]) -> str:
 
 def _open_table(columns: list[str]) -> str:
     """Up to its rows; columns whose name ends with `.` are numbers."""
-    heads = (f'<th class="n">{name[:-1]}</th>' if name.endswith(".") else f"<th>{name}</th>" for name in columns)
-    return f"<table>\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n"
+    heads = "".join(
+        f'<th scope="col" class="n">{name[:-1]}</th>' if name.endswith(".") else f'<th scope="col">{name}</th>'
+        for name in columns
+    )
+    return f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
 
 
 def _measure(number: str, value: float, most: float) -> str:
@@ -229,7 +233,7 @@ def _case(case: CaseAccount, comparison: Comparison | None, note: str) -> str:
         parts.append(f'<p class="hint">Hint: {sentence(case.hint)}.</p>\n')
     diff = compare(texts, comparison) if case.verdict is Verdict.WRONG_ANSWER else []
     if diff:
-        parts.append(f"<h3>expected and printed: {_legend(diff)}</h3>\n<pre>{''.join(map(_diff_line, diff))}</pre>\n")
+        parts.append(f"<h4>expected and printed: {_legend(diff)}</h4>\n<pre>{''.join(map(_diff_line, diff))}</pre>\n")
     else:
         if case.verdict is not Verdict.ACCEPTED:
             parts.append(_block("what happened", reason_of(case)))
@@ -243,13 +247,13 @@ def _case(case: CaseAccount, comparison: Comparison | None, note: str) -> str:
     title = f"{case.name}: {_verdict(case.verdict)}{hidden}"
     if case.verdict is Verdict.ACCEPTED:
         return f"<details>\n<summary>{title}</summary>\n{''.join(parts)}</details>\n"
-    return f"<section>\n<h2>{title}</h2>\n{''.join(parts)}</section>\n"
+    return f"<section>\n<h3>{title}</h3>\n{''.join(parts)}</section>\n"
 
 
 def _block(label: str, text: str | bytes, whole: int | None = None) -> str:
     shown = escape(plain(text, whole=whole)) if text else '<span class="left-out">nothing</span>'
     # A line break right after <pre> is dropped by every browser, and would be missing from what was printed.
-    return f"<h3>{label}</h3>\n<pre>\n{shown}</pre>\n"
+    return f"<h4>{label}</h4>\n<pre>\n{shown}</pre>\n"
 
 
 def _diff_line(line: DiffLine) -> str:

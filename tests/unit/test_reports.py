@@ -123,9 +123,25 @@ def test_no_rendering_holds_a_harmful_character_or_grows_with_what_was_printed(t
             assert len(rendered) < 300_000, name
 
 
-ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "table", "thead", "tbody", "tr"}
+ELEMENTS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "p",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+}
 ELEMENTS |= {"th", "td", "meter", "span", "pre", "del", "ins", "mark", "i", "a", "section", "details", "summary"}
-ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "href", "min", "max", "value"}
+ATTRIBUTES = {"scope", "lang", "charset", "http-equiv", "content", "name", "class", "href", "min", "max", "value"}
 
 
 @hostile
