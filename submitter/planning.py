@@ -30,8 +30,8 @@ from submitter.test_sets import (
     Change,
     Plan,
     PlanItem,
-    PublishedResult,
     Recipe,
+    ShownResult,
     changed_cases,
     changed_settings,
     content_of,
@@ -106,7 +106,7 @@ def load(cases: CaseStore, ref: AssignmentRef) -> Assignment:
 def find_runs(
     cases: CaseStore,
     assignment: Assignment,
-    page: Sequence[PublishedResult],
+    page: Sequence[ShownResult],
     environment: Environment | None = None,
 ) -> list[list[RunResult | None]]:
     """
@@ -126,9 +126,7 @@ def find_runs(
     ]
 
 
-def recipe_of(
-    assignment: Assignment, published: PublishedResult, environment: Environment | None = None
-) -> Recipe | None:
+def recipe_of(assignment: Assignment, published: ShownResult, environment: Environment | None = None) -> Recipe | None:
     environment = environment or published.environment
     if published.program_digest is None or environment is None or published.language != assignment.language:
         return None
@@ -163,7 +161,7 @@ def judge_kept(
 
 def _item_of(
     assignment: Assignment,
-    published: PublishedResult,
+    published: ShownResult,
     runs: Sequence[RunResult | None],
     differences: "_Differences",
 ) -> PlanItem | None:
@@ -196,7 +194,7 @@ def _item_of(
     )
 
 
-def _reasons(published: PublishedResult, results: Sequence[CaseResult], differences: Mapping[str, str]) -> list[str]:
+def _reasons(published: ShownResult, results: Sequence[CaseResult], differences: Mapping[str, str]) -> list[str]:
     """Which cases end otherwise, or look otherwise to the student, and what of them was changed."""
     before = {line.name: line for line in published.cases}
     reasons = []

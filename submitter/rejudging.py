@@ -47,7 +47,7 @@ from submitter.test_sets import (
     Change,
     Plan,
     PlanItem,
-    PublishedResult,
+    ShownResult,
     Standing,
     digest_of,
     program_digest,
@@ -171,7 +171,7 @@ class Rejudger:
             self._pause(LOOK_EVERY_S)
 
     def _apply_one(
-        self, batch: "_Batch", item: PlanItem, found: Mapping[str, tuple[PublishedResult, Sequence[RunResult | None]]]
+        self, batch: "_Batch", item: PlanItem, found: Mapping[str, tuple[ShownResult, Sequence[RunResult | None]]]
     ) -> Applied:
         try:
             published, runs = found.get(item.subid, (None, ()))
@@ -196,7 +196,7 @@ class Rejudger:
         return Applied(item, outcome)
 
     def _judge(
-        self, assignment: Assignment, published: PublishedResult, runs: Sequence[RunResult | None], item: PlanItem
+        self, assignment: Assignment, published: ShownResult, runs: Sequence[RunResult | None], item: PlanItem
     ) -> GradeReport:
         report = judge_kept(assignment, runs, recipe_of(assignment, published), published.environment)
         if isinstance(report, list):
@@ -206,7 +206,7 @@ class Rejudger:
             raise _Left(f"would get {score:g}/{report.max_score:g}, which is not what the plan says: make a new one")
         return report
 
-    def _run_and_judge(self, assignment: Assignment, published: PublishedResult) -> tuple[GradeReport, PublishedResult]:
+    def _run_and_judge(self, assignment: Assignment, published: ShownResult) -> tuple[GradeReport, ShownResult]:
         """
         Run the cases of which no run is kept, where programs run now; all of them if the others ran elsewhere.
 
@@ -228,7 +228,7 @@ class Rejudger:
         kept = {index: run for index, run in enumerate(runs) if run is not None}
         return run_and_judge(self._sandbox, assignment, job, kept), known
 
-    def _key_of(self, assignment: Assignment, published: PublishedResult) -> SubmissionKey:
+    def _key_of(self, assignment: Assignment, published: ShownResult) -> SubmissionKey:
         """With the leading slash that the front end gave it, or without."""
         if published.has_key_form:
             return published.key
@@ -238,7 +238,7 @@ class Rejudger:
                 return key
         raise _Left("has a newer upload, or its program is not in the bucket any more")
 
-    def _publish(self, batch: "_Batch", published: PublishedResult, report: GradeReport) -> Outcome:
+    def _publish(self, batch: "_Batch", published: ShownResult, report: GradeReport) -> Outcome:
         assignment, key = batch.assignment, self._key_of(batch.assignment, published)
         start = AttemptStart(
             key=key,
@@ -269,7 +269,7 @@ def _program_key(assignment: Assignment, key: SubmissionKey) -> str:
     return key.program(languages()[assignment.language].extension)
 
 
-def _has_same_outputs(published: PublishedResult, report: GradeReport) -> bool:
+def _has_same_outputs(published: ShownResult, report: GradeReport) -> bool:
     """Whether the `test` cases of both have the very same runs, in the same order: an attempt's own are taken first."""
     before = [line.run_key for line in published.cases if line.kind is CaseKind.TEST]
     now = [result.run_key for result in report.case_results if result.case.kind is CaseKind.TEST]

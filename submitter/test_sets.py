@@ -233,7 +233,7 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedResult:
+class ShownResult:
     """
     A graded submission as its student sees it.
 

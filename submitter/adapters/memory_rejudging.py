@@ -9,7 +9,7 @@ from submitter.test_sets import (
     CaseLine,
     Content,
     Plan,
-    PublishedResult,
+    ShownResult,
     Standing,
     content_of,
     digest_of,
@@ -60,17 +60,17 @@ class MemoryRejudgeStore:
 
     def published(
         self, ref: AssignmentRef, most: int, after: str = "", among: Collection[str] | None = None
-    ) -> Sequence[PublishedResult]:
+    ) -> Sequence[ShownResult]:
         self._fail_if_told("published")
         shown = [one for one in self._finished() if one.is_shown and one.start.key.ref == ref and one.outcome.report]
         shown.sort(key=lambda one: one.start.key.subid)
         wanted = [one for one in shown if among is None or one.start.key.subid in among]
         return [self._published(one) for one in wanted if one.start.key.subid > after][:most]
 
-    def _published(self, one: Seen) -> PublishedResult:
+    def _published(self, one: Seen) -> ShownResult:
         report, start = one.outcome.report, one.start
         assert report is not None
-        return PublishedResult(
+        return ShownResult(
             key=start.key,
             has_key_form=True,
             attempt_id=one.attempt_id,

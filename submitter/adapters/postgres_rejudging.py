@@ -24,7 +24,7 @@ from submitter.test_sets import (
     Content,
     Plan,
     PlanItem,
-    PublishedResult,
+    ShownResult,
     Standing,
     content_of,
     digest_of,
@@ -74,7 +74,7 @@ class PostgresRejudgeStore:
 
     def published(
         self, ref: AssignmentRef, most: int, after: str = "", among: Collection[str] | None = None
-    ) -> Sequence[PublishedResult]:
+    ) -> Sequence[ShownResult]:
         with self._transaction() as connection, connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(
                 """
@@ -102,7 +102,7 @@ class PostgresRejudgeStore:
                 ),
             ).fetchall()
         return [
-            PublishedResult(
+            ShownResult(
                 key=SubmissionKey(ref, row["subid"], leading_slash=bool(row["has_leading_slash"])),
                 has_key_form=row["has_leading_slash"] is not None,
                 attempt_id=row["id"],
