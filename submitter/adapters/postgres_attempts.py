@@ -84,7 +84,7 @@ def begin_attempt(connection: Connection, start: AttemptStart) -> int:
                 storable(ref.admin),
                 storable(ref.event),
                 storable(ref.assignment),
-                digest_of(start.assignment) if start.assignment else None,
+                start.test_set_digest or (digest_of(start.assignment) if start.assignment else None),
             ),
         )
         if earlier is not None:
@@ -319,10 +319,10 @@ def _look_at_earlier(
     """
     of_message = connection.execute(
         """
-        SELECT count(*) FILTER (WHERE r.published), count(a.failure),
+        SELECT count(*) FILTER (WHERE (SELECT r.published FROM submitter.results AS r WHERE r.attempt_id = a.id)),
+               count(a.failure),
                (array_agg(a.failure ORDER BY a.number DESC) FILTER (WHERE a.failure IS NOT NULL))[1]
         FROM submitter.attempts AS a
-        LEFT JOIN submitter.results AS r ON r.attempt_id = a.id
         WHERE a.submission_id = %s AND a.upload IS NOT DISTINCT FROM %s AND a.message_id = %s
         """,
         (submission_id, upload, message_id),

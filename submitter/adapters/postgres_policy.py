@@ -41,16 +41,17 @@ COLUMNS: LiteralString = """
 """
 
 # Of submitter.submissions AS s and the attempt in question, submitter.attempts AS t; `tried_from` reads the three.
-TRIED: LiteralString = """
+# Each attempt's result is looked up by its key: joined, all results would be read where Postgres has no statistics yet.
+_GRADED_AT: LiteralString = (
+    "(SELECT r.graded_at FROM submitter.results AS r WHERE r.attempt_id = a.id AND r.published AND r.state = 'graded')"
+)
+TRIED: LiteralString = f"""
     clock_timestamp(),
-    (SELECT min(r.graded_at) FROM submitter.attempts AS a JOIN submitter.results AS r ON r.attempt_id = a.id
-     WHERE a.submission_id = s.id AND a.upload IS NOT DISTINCT FROM t.upload
-       AND r.published AND r.state = 'graded'),
-    (SELECT array_agg(other.first_at) FROM (
-        SELECT min(r.graded_at) AS first_at
-        FROM submitter.attempts AS a JOIN submitter.results AS r ON r.attempt_id = a.id
+    (SELECT min({_GRADED_AT}) FROM submitter.attempts AS a
+     WHERE a.submission_id = s.id AND a.upload IS NOT DISTINCT FROM t.upload),
+    (SELECT array_agg(other.first_at) FILTER (WHERE other.first_at IS NOT NULL) FROM (
+        SELECT min({_GRADED_AT}) AS first_at FROM submitter.attempts AS a
         WHERE a.submission_id = s.id AND a.upload IS DISTINCT FROM t.upload
-          AND r.published AND r.state = 'graded'
         GROUP BY a.upload) AS other)
 """
 

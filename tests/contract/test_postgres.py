@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 
 from submitter.adapters import postgres_connections
 from submitter.adapters.postgres import PostgresCaseStore
+from submitter.adapters.postgres_policy import TRIED
 from submitter.errors import (
     AssignmentRefused,
     CasesUnavailable,
@@ -239,3 +240,12 @@ def test_a_malformed_url_is_a_setting_to_mend_and_its_password_is_not_shown() ->
     with pytest.raises(ConfigError) as caught:
         PostgresCaseStore("postgres//user:hunter2@host/name", pool_size=1)
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_turn_must_know_is_read_by_keys(sql: psycopg.Connection[DictRow]) -> None:
+    """Also where Postgres has no statistics yet: else each publishing reads every result that there is."""
+    tables = "submitter.attempts AS t JOIN submitter.submissions AS s ON s.id = t.submission_id"
+    rows = sql.execute(f"EXPLAIN SELECT {TRIED} FROM {tables} WHERE t.id = 1").fetchall()
+    plan = "\n".join(str(row["QUERY PLAN"]) for row in rows)
+    assert "on results" in plan
+    assert "Seq Scan on results" not in plan
