@@ -35,7 +35,7 @@ from submitter.model import (
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
 from submitter.scoring import check_groups
-from submitter.test_sets import Recipe, program_digest
+from submitter.test_sets import Ingredients, Recipe, program_digest
 from submitter.workdir import work_directory
 
 MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
@@ -119,8 +119,11 @@ def run_and_judge(
     """
     there = kept or {}
     environment = sandbox.environment
-    language, digest = languages()[assignment.language], program_digest(job.program)
-    judging = Judging(assignment, Recipe(digest, environment, assignment, language) if environment else None)
+    recipe = None
+    if environment is not None:
+        ingredients = Ingredients(assignment, languages()[assignment.language])
+        recipe = Recipe(program_digest(job.program), environment, ingredients)
+    judging = Judging(assignment, recipe)
     clock = _PhaseClock()
 
     def is_wanted(indices: list[int], number: int) -> bool | None:

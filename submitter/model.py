@@ -373,7 +373,8 @@ class AttemptStart:
     how many seconds nobody else may grade the same upload; `handed_in_at` when
     the program was uploaded, by the bucket's clock. `assignment` is what it is
     judged by, as it was loaded, and `program_digest` the sha256 of the program;
-    None where it did not come so far. `plan_id` is of the plan that it carries out.
+    None where it did not come so far. `test_set_digest` is the assignment's, if
+    somebody knows it already. `plan_id` is of the plan that it carries out.
     """
 
     key: SubmissionKey
@@ -386,6 +387,7 @@ class AttemptStart:
     lease_s: float = 120.0
     handed_in_at: datetime | None = None
     assignment: Assignment | None = field(default=None, repr=False)
+    test_set_digest: str | None = None
     program_digest: str | None = None
     plan_id: int | None = None
 

@@ -28,6 +28,7 @@ from submitter.model import (
 from submitter.ports import CaseStore
 from submitter.test_sets import (
     Change,
+    Ingredients,
     Plan,
     PlanItem,
     Recipe,
@@ -115,8 +116,9 @@ def find_runs(
     `environment` is where they must have been made; None: where the result's own were.
     """
     wanted: dict[int, list[str]] = {}
+    ingredients = ingredients_of(assignment)
     for published in page:
-        recipe = recipe_of(assignment, published, environment)
+        recipe = recipe_of(assignment, ingredients, published, environment)
         wanted[published.attempt_id] = [recipe.key(case) for case in assignment.cases] if recipe else []
     kept = cases.rejudging.kept_runs(wanted)
     nothing: list[RunResult | None] = [None] * len(assignment.cases)
@@ -126,11 +128,21 @@ def find_runs(
     ]
 
 
-def recipe_of(assignment: Assignment, published: ShownResult, environment: Environment | None = None) -> Recipe | None:
+def ingredients_of(assignment: Assignment) -> Ingredients:
+    return Ingredients(assignment, languages()[assignment.language])
+
+
+def recipe_of(
+    assignment: Assignment,
+    ingredients: Ingredients,
+    published: ShownResult,
+    environment: Environment | None = None,
+) -> Recipe | None:
+    """None where it is not known what a result's runs came of. `environment`: as for `find_runs`."""
     environment = environment or published.environment
     if published.program_digest is None or environment is None or published.language != assignment.language:
         return None
-    return Recipe(published.program_digest, environment, assignment, languages()[assignment.language])
+    return Recipe(published.program_digest, environment, ingredients)
 
 
 def judge_kept(

@@ -40,11 +40,12 @@ from submitter.model import (
     RunResult,
     SubmissionKey,
 )
-from submitter.planning import change_of, find_runs, judge_kept, load, recipe_of
+from submitter.planning import change_of, find_runs, ingredients_of, judge_kept, load, recipe_of
 from submitter.ports import CaseStore, ResultStore, Sandbox
 from submitter.processing import Publication, Publisher
 from submitter.test_sets import (
     Change,
+    Ingredients,
     Plan,
     PlanItem,
     ShownResult,
@@ -53,7 +54,7 @@ from submitter.test_sets import (
     program_digest,
 )
 
-APPLIED_AT_ONCE = 20  # between two looks at the queue
+APPLIED_AT_ONCE = 50  # between two looks at the queue
 LOOK_EVERY_S = 2.0  # at the queue, while others wait on it
 
 log = structlog.get_logger()
@@ -133,7 +134,8 @@ class Rejudger:
                 for start in range(0, len(items), size):
                     self._wait_for_quiet()
                     batch = items[start : start + size]
-                    one = _Batch(plan_id, plan, self._load(plan), allow_drops)
+                    assignment = self._load(plan)
+                    one = _Batch(plan_id, plan, assignment, ingredients_of(assignment), allow_drops)
                     subids = [item.subid for item in batch]
                     page = self._cases.rejudging.published(plan.ref, len(batch), among=subids)
                     runs = find_runs(self._cases, one.assignment, page)
@@ -180,7 +182,7 @@ class Rejudger:
             if item.change is Change.NEEDS_RUN:
                 report, published = self._run_and_judge(batch.assignment, published)
             else:
-                report = self._judge(batch.assignment, published, runs, item)
+                report = self._judge(batch, published, runs, item)
             score, most = published.terms.after_penalty(report.score), report.max_score
             change = change_of(item.old_score, item.old_max, score, most)
             if change is Change.FALLS and not batch.allow_drops:
@@ -196,9 +198,12 @@ class Rejudger:
         return Applied(item, outcome)
 
     def _judge(
-        self, assignment: Assignment, published: ShownResult, runs: Sequence[RunResult | None], item: PlanItem
+        self, batch: "_Batch", published: ShownResult, runs: Sequence[RunResult | None], item: PlanItem
     ) -> GradeReport:
-        report = judge_kept(assignment, runs, recipe_of(assignment, published), published.environment)
+        assignment = batch.assignment
+        report = judge_kept(
+            assignment, runs, recipe_of(assignment, batch.ingredients, published), published.environment
+        )
         if isinstance(report, list):
             raise _Left("a run that the plan was made with is not kept any more: make a new plan")
         score = published.terms.after_penalty(report.score)
@@ -249,6 +254,7 @@ class Rejudger:
             receive_count=0,  # no message asks for it
             handed_in_at=published.terms.handed_in_at,
             assignment=assignment,
+            test_set_digest=batch.plan.digest,
             program_digest=published.program_digest,
             plan_id=batch.plan_id,
         )
@@ -280,5 +286,6 @@ def _has_same_outputs(published: ShownResult, report: GradeReport) -> bool:
 class _Batch:
     plan_id: int
     plan: Plan
-    assignment: Assignment
+    assignment: Assignment  # whose digest is the plan's
+    ingredients: Ingredients
     allow_drops: bool

@@ -105,19 +105,31 @@ _NO_RUN = _fields_with(EFFECTS, Effect.NOTHING, Effect.JUDGEMENT)
 _NO_RUN_OF_CASE = _fields_with(CASE_EFFECTS, Effect.NOTHING, Effect.JUDGEMENT)
 
 
-class Recipe:
-    """All that the runs of one program for an assignment, in its `language`, came of, but for the cases."""
+class Ingredients:
+    """What of an assignment, in its `language`, runs come of: for any number of programs."""
 
-    def __init__(
-        self, program_digest: str, environment: Environment, assignment: Assignment, language: Language
-    ) -> None:
-        parts = [program_digest, _plain(environment), _plain(language), _plain(assignment, _NO_RUN)]
-        self._digest = hashlib.sha256(_json(parts))
+    def __init__(self, assignment: Assignment, language: Language) -> None:
+        self.whole = _json([_plain(language), _plain(assignment, _NO_RUN)])
+        self._cases: dict[str, bytes] = {}
+
+    def of(self, case: TestCase) -> bytes:
+        if case.name not in self._cases:
+            self._cases[case.name] = _json(_plain(case, _NO_RUN_OF_CASE))
+        return self._cases[case.name]
+
+
+class Recipe:
+    """All that the runs of one program for an assignment came of, but for the cases."""
+
+    def __init__(self, program_digest: str, environment: Environment, ingredients: Ingredients) -> None:
+        self._ingredients = ingredients
+        self._digest = hashlib.sha256(_json([program_digest, _plain(environment)]))
+        self._digest.update(ingredients.whole)
 
     def key(self, case: TestCase) -> str:
         """Of the run for a case: 64 hexadecimal digits."""
         digest = self._digest.copy()
-        digest.update(_json(_plain(case, _NO_RUN_OF_CASE)))
+        digest.update(self._ingredients.of(case))
         return digest.hexdigest()
 
 

@@ -53,6 +53,7 @@ from submitter.test_sets import (
     EFFECTS,
     KEPT_OUTPUT_BYTES,
     Change,
+    Ingredients,
     Plan,
     Recipe,
     digest_of,
@@ -734,14 +735,17 @@ def test_a_run_is_named_by_all_that_it_came_of(
     program: str, environment: Environment, changed: dict[str, Any], is_same: bool
 ) -> None:
     assignment = replace(SQUARES, **changed)
-    key = Recipe(program, environment, assignment, PYTHON).key(assignment.cases[0])
-    assert (key == Recipe("p", HERE, SQUARES, PYTHON).key(CASES[0])) is is_same
+    key = Recipe(program, environment, Ingredients(assignment, PYTHON)).key(assignment.cases[0])
+    assert (key == Recipe("p", HERE, Ingredients(SQUARES, PYTHON)).key(CASES[0])) is is_same
 
 
 def test_a_run_is_named_by_how_its_language_is_described() -> None:
     """Another file for it in executor_image/languages may give it more time, or another compiler's options."""
-    slower = replace(PYTHON, limits_factor=2.0)
-    assert Recipe("p", HERE, SQUARES, slower).key(CASES[0]) != Recipe("p", HERE, SQUARES, PYTHON).key(CASES[0])
+    keys = {
+        Recipe("p", HERE, Ingredients(SQUARES, language)).key(CASES[0])
+        for language in (PYTHON, replace(PYTHON, limits_factor=2.0))
+    }
+    assert len(keys) == 2
 
 
 def test_somebody_decided_what_each_setting_has_to_do_with_results() -> None:
