@@ -26,6 +26,7 @@ from submitter.model import (
 )
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
+from submitter.supplies import archive_ending
 from submitter.verdict import judge_case, summarize
 from submitter.workdir import work_directory
 
@@ -54,15 +55,17 @@ class Grader:
             SandboxUnavailable: our fault; nothing can be said of the program.
             SubmissionBusy: `name` is being graded on this host already.
         """
-        check_source(program, assignment.limits)
+        main_file = assignment.supplies.main_file
+        ending = archive_ending(program)
+        check_source(program, assignment.limits, is_archive=ending is not None and main_file is not None)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
         inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
         language = languages()[assignment.language]
         limits = language.limits(assignment.limits)
         with work_directory(self._work_dir, name) as directory:
-            file_name = language.file_name or name + language.extension
-            directory.write(file_name, program)
+            file_name = main_file or language.file_name or name + language.extension
+            directory.write(f"{name}{ending}" if ending else file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
             job = Job(
                 program=program,
@@ -70,6 +73,8 @@ class Grader:
                 language=assignment.language,
                 limits=limits,
                 inputs=inputs,
+                is_archive=ending is not None,
+                files=assignment.supplies.archive,
             )
             with contextlib.closing(self._sandbox.run(job)) as runs:
                 results = []
@@ -85,9 +90,11 @@ class Grader:
         return report
 
 
-def check_source(program: bytes, limits: Limits) -> None:
+def check_source(program: bytes, limits: Limits, *, is_archive: bool = False) -> None:
     """
     What no interpreter need look at.
+
+    `is_archive`: it may be one, and is, by its first bytes; more of it is not looked at here.
 
     Raises:
         SubmissionRejected: the program is empty, too large or not text.
@@ -97,6 +104,12 @@ def check_source(program: bytes, limits: Limits) -> None:
     if len(program) > limits.source_bytes:
         raise SubmissionRejected(
             f"Your program has {len(program)} bytes; the assignment allows {limits.source_bytes}. Is it the right file?"
+        )
+    if is_archive:
+        return
+    if archive_ending(program) is not None:
+        raise SubmissionRejected(
+            "You handed in an archive, and this assignment takes one file: the program itself. Submit that."
         )
     if b"\0" in program:
         raise SubmissionRejected("Your program holds a NUL byte, so it is not a text file. Is it the right file?")

@@ -15,6 +15,7 @@ from enum import Enum, StrEnum
 from submitter.comparison import Comparison as Comparison
 from submitter.comparison import Hint
 from submitter.policy import Level, Policy, Terms, View
+from submitter.supplies import Supplies
 
 MIB = 1024 * 1024
 WALL_STRETCH = 4  # times its wall time limit, at the most, is what a case may take on a machine short of processors
@@ -192,6 +193,7 @@ class Assignment:
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
     policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
+    supplies: Supplies = field(default_factory=Supplies)  # files, and what archives are to have in them
 
     @property
     def cases_bytes(self) -> int:
@@ -214,7 +216,8 @@ class Job:
     """
     One program to run against inputs, as a sandbox gets it.
 
-    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>.
+    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>. `is_archive`: `program` is
+    a zip or tar with that file in it. `files` is an archive of the assignment's, for the program to find.
     """
 
     program: bytes = field(repr=False)
@@ -222,6 +225,13 @@ class Job:
     language: str
     limits: Limits
     inputs: tuple[CaseInput, ...]
+    is_archive: bool = False
+    files: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether there is anything to unpack before it can run."""
+        return self.is_archive or self.files is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
