@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, notices, packages, policies, queues, similar
+from submitter.commands import courses, grading, machine, notices, packages, policies, queues, similar, supplies
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -77,3 +77,4 @@ for _command in (
 ):
     cli.add_command(_command)
 courses.cases.add_command(packages.verify)
+policies.assignment.add_command(supplies.files)

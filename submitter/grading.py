@@ -127,9 +127,30 @@ def check_assignment(assignment: Assignment) -> None:
     if assignment.language not in languages():
         known = ", ".join(languages())
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
+    check_main_file(assignment)
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
+
+
+def check_main_file(assignment: Assignment) -> None:
+    """
+    See that what programs are called is a name that their language can have.
+
+    Raises:
+        AssignmentRefused: it is not.
+    """
+    main_file, language = assignment.supplies.main_file, languages().get(assignment.language)
+    if main_file is None or language is None:
+        return
+    if language.file_name is not None and main_file != language.file_name:
+        raise AssignmentRefused(
+            f"{assignment.ref}: a program in {language.name} is called {language.file_name}, not {main_file}"
+        )
+    if not main_file.endswith(language.extension):
+        raise AssignmentRefused(
+            f"{assignment.ref}: a program in {language.name} ends with {language.extension}, which {main_file} does not"
+        )
 
 
 def case_input(mode: InputMode, case: TestCase) -> CaseInput:

@@ -28,6 +28,7 @@ from submitter.model import (
     SubmissionSummary,
 )
 from submitter.policy import Policy, Tried
+from submitter.supplies import Supplies
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,10 @@ class CaseStore(Protocol):
 
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         """Change the assignment's deadline, tries and feedback, and nothing else; False if it is unknown."""
+        ...
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        """Change the assignment's files and what programs are called, and nothing else; False if it is unknown."""
         ...
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from submitter.adapters import postgres_attempts, postgres_policy
+from submitter.adapters import postgres_attempts, postgres_policy, postgres_supplies
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -43,6 +43,7 @@ from submitter.model import (
     Verdict,
 )
 from submitter.policy import Policy
+from submitter.supplies import Supplies
 
 
 class PostgresCaseStore:
@@ -83,6 +84,8 @@ class PostgresCaseStore:
             rows = cursor.execute(
                 "SELECT "
                 + postgres_policy.COLUMNS
+                + ", "
+                + postgres_supplies.columns("row_number() OVER (ORDER BY c.kind = 'grade', c.ordinal) = 1")
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
@@ -120,6 +123,7 @@ class PostgresCaseStore:
             ),
             notices=settings["notices"],
             policy=postgres_policy.policy_from(settings),
+            supplies=postgres_supplies.supplies_from(settings),
         )
 
     def save_assignment(self, assignment: Assignment) -> None:
@@ -168,6 +172,7 @@ class PostgresCaseStore:
                 ).fetchone()
                 assignment_id = only_value(found)
                 postgres_policy.save_policy(connection, ref, assignment.policy)
+                postgres_supplies.save_supplies(connection, ref, assignment.supplies)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
                 cursor.executemany(
                     "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points) "
@@ -183,6 +188,10 @@ class PostgresCaseStore:
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         with self._transaction() as connection:
             return postgres_policy.save_policy(connection, ref, policy)
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        with self._transaction() as connection:
+            return postgres_supplies.save_supplies(connection, ref, supplies)
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:
         with self._transaction() as connection:

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison", "policy"}),
+    frozenset({"comparison", "policy", "supplies"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
     frozenset({"comparing", "resources"}),
@@ -45,7 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices", "adapters.postgres_policy"}),
+    frozenset({"adapters.postgres_notices", "adapters.postgres_policy", "adapters.postgres_supplies"}),
     frozenset({"adapters.postgres_attempts"}),
     frozenset(
         {
@@ -83,6 +83,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.notices",
             "commands.policies",
             "commands.similar",
+            "commands.supplies",
             "commands.packages",
         }
     ),
@@ -97,6 +98,7 @@ PURE = {
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
+    "supplies": {"dataclasses", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
     "verdict": {"collections", "math", "typing"},
     "results": {"datetime", "json", "re", "typing"},
@@ -181,7 +183,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "comparison", "policy", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "comparison", "policy", "supplies", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:
