@@ -2,7 +2,7 @@
 """
 The executor: runs students' programs against inputs, inside a sandbox that somebody else built around it.
 
-    executeSubmission.py --serve [--preload M,N] [--hash-seed N]
+    executeSubmission.py --serve [--preload M,N]… [--hash-seed N]
                                             JSON lines on standard input and output, for the daemon
     executeSubmission.py SUBID [--input-mode M]
                                             one submission from the files SUBID.py and test.in in
@@ -1519,7 +1519,12 @@ def read_command_line() -> list[str]:
     )
     parser.add_argument("--serve", action="store_true", help="answer JSON lines on standard input")
     parser.add_argument("--input-mode", choices=("argument", "arguments", "stdin"), default="argument")
-    parser.add_argument("--preload", default="", help="modules to import once, before any program, with commas between")
+    parser.add_argument(
+        "--preload",
+        action="append",
+        default=[],
+        help="modules to import once, before any program, with commas between; may be repeated",
+    )
     parser.add_argument("--hash-seed", default="", help="PYTHONHASHSEED of programs; for tests")
     options = parser.parse_args()
     if options.serve == bool(options.subid):
@@ -1528,7 +1533,7 @@ def read_command_line() -> list[str]:
         # Below process 1 a program could kill or stop us, and killing "all others" would reach strangers.
         parser.error("this runs students' code, so it wants to be process 1 of a sandbox: try `submitter check`")
     plain = ["--serve"] if options.serve else [options.subid, "--input-mode", options.input_mode]
-    for name, value in (("--preload", options.preload), ("--hash-seed", options.hash_seed)):
+    for name, value in (("--preload", ",".join(options.preload)), ("--hash-seed", options.hash_seed)):
         plain += [name, value] if value else []
     return plain
 

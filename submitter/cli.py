@@ -78,3 +78,4 @@ for _command in (
     cli.add_command(_command)
 courses.cases.add_command(packages.verify)
 policies.assignment.add_command(supplies.files)
+policies.assignment.add_command(supplies.preload)

@@ -75,6 +75,7 @@ class Grader:
                 inputs=inputs,
                 is_archive=ending is not None,
                 files=assignment.supplies.archive,
+                preload=assignment.supplies.preload,
             )
             with contextlib.closing(self._sandbox.run(job)) as runs:
                 results = []

@@ -217,7 +217,8 @@ class Job:
     One program to run against inputs, as a sandbox gets it.
 
     `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>. `is_archive`: `program` is
-    a zip or tar with that file in it. `files` is an archive of the assignment's, for the program to find.
+    a zip or tar with that file in it. `files` is an archive of the assignment's, for the program to find. `preload` are
+    modules that it may find ready; what it prints does not depend on that.
     """
 
     program: bytes = field(repr=False)
@@ -227,6 +228,7 @@ class Job:
     inputs: tuple[CaseInput, ...]
     is_archive: bool = False
     files: bytes | None = field(default=None, repr=False)
+    preload: tuple[str, ...] = ()
 
     @property
     def is_unpacked(self) -> bool:

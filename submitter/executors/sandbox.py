@@ -203,7 +203,9 @@ class ExecutorSandbox:
             unpacking = unpack_limits(job)
             memory_bytes = max(memory_bytes, unpacking.memory_bytes)
             extra_bytes += FILE_COPIES * (1 + (job.files is not None)) * unpacking.file_bytes
-        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes))
+        # A fresh interpreter and a program that is no Python have no use for what another has imported.
+        preload = job.preload if self._start == "fork" and not language.run else ()
+        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes, preload))
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():

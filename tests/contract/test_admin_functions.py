@@ -61,6 +61,22 @@ def test_a_main_file_is_set_and_taken_away(postgres_store: PostgresCaseStore, sq
         sql.execute("UPDATE submitter.assignments SET files = decode(repeat('00', 8388609), 'hex')")
 
 
+def test_modules_to_preload_are_set_and_taken_away(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    assert _call(sql, f"set_preload({NAMES}, 'numpy,xml.dom')") == "executors import numpy,xml.dom ahead, if they can"
+    found = postgres_store.load_assignment(REF)
+    assert found is not None
+    assert found.supplies == Supplies(preload=("numpy", "xml.dom"))
+    for wrong in ("numpy, scipy", "a.", "a,,b", "a b", "-a", "a,b,a", ",".join(f"m{n}" for n in range(17))):
+        assert "preload_names_modules_with_commas_between" in _refusal(sql, f"set_preload({NAMES}, '{wrong}')")
+        with pytest.raises(ValueError, match="module"):
+            Supplies(preload=tuple(wrong.split(",")))
+    assert _call(sql, f"set_preload({NAMES})") == "nothing is preloaded"
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+
+
 def test_adding_an_assignment_again_changes_what_is_named_and_keeps_the_rest(
     postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
 ) -> None:

@@ -524,7 +524,12 @@ def test_a_policy_comes_back_as_it_was_saved(case_store: CaseStore, policy: Poli
 
 
 @pytest.mark.parametrize(
-    "supplies", [Supplies(), Supplies(main_file="main.py"), Supplies(main_file="Main.java", archive=bytes(range(256)))]
+    "supplies",
+    [
+        Supplies(),
+        Supplies(main_file="main.py", preload=("numpy", "xml.dom")),
+        Supplies(main_file="Main.java", archive=bytes(range(256))),
+    ],
 )
 def test_supplies_come_back_as_they_were_saved(case_store: CaseStore, supplies: Supplies) -> None:
     """With an assignment that has cases, of which each is a row, and with one that has none."""

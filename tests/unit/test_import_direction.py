@@ -56,6 +56,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.ses",
             "adapters.smtp",
             "executors.pool",
+            "executors.fresh",
             "containment",
             "executors.sandbox",
             "executors.docker_executor",

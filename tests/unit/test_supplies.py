@@ -130,6 +130,15 @@ def test_a_main_file_fits_the_language(language: str, name: str, words: str | No
         check_assignment(made)
 
 
+@pytest.mark.parametrize(
+    "names", [("",), ("a b",), ("a,b",), ("a.",), (".a",), ("-a",), ("a", "a"), tuple(f"m{n}" for n in range(17))]
+)
+def test_what_is_preloaded_are_names_of_modules(names: tuple[str, ...]) -> None:
+    Supplies(preload=("numpy", "xml.dom.minidom", "_json"))
+    with pytest.raises(ValueError, match="module"):
+        Supplies(preload=names)
+
+
 # -- the command --------------------------------------------------------------------------------------------------
 
 
@@ -151,11 +160,15 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> MemoryCaseStore:
     return store
 
 
-def files(*arguments: object) -> int:
+def call(command: str, *arguments: object) -> int:
     with pytest.raises(SystemExit) as caught:
-        main(["assignment", "files", str(REF), *map(str, arguments)])
+        main(["assignment", command, str(REF), *map(str, arguments)])
     assert isinstance(caught.value.code, int)
     return caught.value.code
+
+
+def files(*arguments: object) -> int:
+    return call("files", *arguments)
 
 
 def stored(cases: MemoryCaseStore) -> Supplies:
@@ -198,3 +211,34 @@ def test_files_that_cannot_be_unpacked_are_not_stored(
     assert files("--main-file", "a/b.py") == 2
     assert files("--main-file", "main.c") == 1
     assert stored(cases) == Supplies()
+
+
+def test_modules_are_tried_by_an_executor_and_stored(
+    cases: MemoryCaseStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried: list[tuple[str, ...]] = []
+
+    def ask_for_boxes(launcher: object, preload: tuple[str, ...] = ()) -> str | None:
+        tried.append(preload)
+        return "No module named 'absent'" if "absent" in preload else None
+
+    monkeypatch.setattr(app, "choose_launcher", lambda _: FakeSandbox(refuses))  # which has a name
+    monkeypatch.setattr("submitter.executors.pool.ask_for_boxes", ask_for_boxes)
+    assert call("preload", "numpy,xml.dom", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["preload"] == ["numpy", "xml.dom"]
+    assert stored(cases).preload == ("numpy", "xml.dom")
+    assert call("preload", "json,absent") == 1
+    assert "json, absent cannot be preloaded in fake: No module named 'absent'" in capsys.readouterr().err
+    assert call("preload", "a b") == 2
+    assert stored(cases).preload == ("numpy", "xml.dom")
+    assert call("preload") == 0
+    assert "numpy, xml.dom preloaded" in capsys.readouterr().out
+    assert call("preload", "none") == 0
+    assert stored(cases) == Supplies()
+    assert tried == [("numpy", "xml.dom"), ("json", "absent"), ()]
+
+
+def test_modules_are_python_s_alone(cases: MemoryCaseStore, capsys: pytest.CaptureFixture[str]) -> None:
+    cases.save_assignment(assignment(language="c"))
+    assert call("preload", "numpy") == 1
+    assert "only Python's modules are preloaded" in capsys.readouterr().err
