@@ -13,6 +13,8 @@ from submitter.grading import Grader
 from submitter.languages import language_of_file
 from submitter.model import Assignment, GradeReport
 from submitter.ports import Sandbox
+from submitter.results import group_entry
+from submitter.scoring import max_score
 
 _SAFE_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
@@ -36,6 +38,8 @@ class Checked:
         if self.report is None:
             return document | {"reason": self.reason}
         document["score"] = self.report.score
+        if self.report.groups:
+            document["groups"] = [group_entry(group) for group in self.report.groups]
         document["cases"] = [
             {
                 "kind": str(result.case.kind),
@@ -48,6 +52,9 @@ class Checked:
                 "memory_bytes": result.run.memory_bytes,
                 "exit_code": result.run.exit_code,
                 "signal": result.run.signal,
+                "group": result.case.group,
+                "role": str(result.case.role),
+                "reason": result.reason,
             }
             for result in self.report.case_results
         ]
@@ -73,7 +80,7 @@ def check_programs(
         SandboxUnavailable: programs cannot be run here (any more).
         AssignmentRefused: a program's file cannot be read.
     """
-    max_score = sum(case.points for case in assignment.cases)
+    most = max_score(assignment.cases)
 
     with tempfile.TemporaryDirectory(prefix="submitter-check-") as root:
 
@@ -86,9 +93,9 @@ def check_programs(
                 language = language_of_file(path) if by_extension else assignment.language
                 graded = dataclasses.replace(assignment, language=language)
                 report = Grader(sandbox, Path(root, str(number))).grade(graded, program, name)
-                return Checked(path, max_score, report)
+                return Checked(path, most, report)
             except SubmissionRejected as exc:
-                return Checked(path, max_score, None, str(exc))
+                return Checked(path, most, None, str(exc))
             finally:
                 on_done()
 

@@ -1,15 +1,18 @@
 """
 Grading folders: `{test,grade}.{in,out}`, line N of the one the input and of the other the expected output of case N.
 
-A file `comparison` may say in one line how outputs are compared.
+A file `comparison` may say in one line how outputs are compared, and a `grading.toml` (grading_file.py) what cases are
+worth, which groups they form and which limits are their own.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+from submitter import grading_file
 from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.model import CaseKind, TestCase
+from submitter.points import Group
 from submitter.ports import ResultStore
 from submitter.results import encode_lines, one_line
 
@@ -98,9 +101,28 @@ def read_comparison(read: Reader) -> Comparison | None:
         raise AssignmentRefused(f"in the file comparison: {exc}") from exc
 
 
-def write_folder(directory: Path, cases: tuple[TestCase, ...], comparison: Comparison | None = None) -> int:
+def read_grading(read: Reader) -> tuple[tuple[TestCase, ...], tuple[Group, ...]]:
+    """
+    The cases of a grading folder with what its `grading.toml`, if there is one, says of them; and its groups.
+
+    Raises:
+        AssignmentRefused: see `read_folder` and `grading_file.apply`.
+    """
+    cases = read_folder(read)
+    data = read(grading_file.NAME)
+    return (cases, ()) if data is None else grading_file.apply(data, cases)
+
+
+def write_folder(
+    directory: Path,
+    cases: tuple[TestCase, ...],
+    comparison: Comparison | None = None,
+    groups: tuple[Group, ...] = (),
+) -> int:
     """
     Write cases as a grading folder; returns how many of them hold line breaks, which become the two characters \\n.
+
+    A `grading.toml` is written if there is anything to say in it; else one that lies there is removed.
 
     Raises:
         AssignmentRefused: the directory cannot be written.
@@ -114,6 +136,11 @@ def write_folder(directory: Path, cases: tuple[TestCase, ...], comparison: Compa
                 (directory / f"{kind}.out").write_bytes(encode_lines([case.expected.encode() for case in chosen]))
         if comparison is not None:
             (directory / "comparison").write_text(f"{comparison}\n")
+        settings = grading_file.encode(cases, groups)
+        if settings is None:
+            (directory / grading_file.NAME).unlink(missing_ok=True)
+        else:
+            (directory / grading_file.NAME).write_bytes(settings)
     except OSError as exc:
         raise AssignmentRefused(f"cannot write to {directory}: {exc.strerror}") from exc
     return sum(_holds_line_break(case.input) or _holds_line_break(case.expected) for case in cases)

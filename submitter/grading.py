@@ -6,8 +6,11 @@ buckets, databases or threads.
 """
 
 import contextlib
+import dataclasses
+import functools
+import itertools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from submitter.comparing import check_pattern
@@ -17,15 +20,19 @@ from submitter.languages import languages
 from submitter.model import (
     Assignment,
     CaseInput,
+    CaseResult,
+    Ending,
     GradeReport,
     InputMode,
     Job,
     Limits,
+    RunResult,
     TestCase,
     Verdict,
 )
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
+from submitter.scoring import Progress, check_groups
 from submitter.supplies import archive_ending
 from submitter.verdict import judge_case, summarize
 from submitter.workdir import work_directory
@@ -60,9 +67,10 @@ class Grader:
         check_source(program, assignment.limits, is_archive=ending is not None and main_file is not None)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
-        inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
+        with _for_students():
+            inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
+            progress = Progress(assignment.cases, assignment.groups)
         language = languages()[assignment.language]
-        limits = language.limits(assignment.limits)
         with work_directory(self._work_dir, name) as directory:
             file_name = main_file or language.file_name or name + language.extension
             directory.write(f"{name}{ending}" if ending else file_name, program)
@@ -71,24 +79,62 @@ class Grader:
                 program=program,
                 file_name=file_name,
                 language=assignment.language,
-                limits=limits,
+                limits=language.limits(assignment.limits),
                 inputs=inputs,
                 is_archive=ending is not None,
                 files=assignment.supplies.archive,
                 preload=assignment.supplies.preload,
             )
-            with contextlib.closing(self._sandbox.run(job)) as runs:
-                results = []
-                for case, run in zip(assignment.cases, runs, strict=True):
-                    results.append(judge_case(limits, assignment.comparison, case, run))
-                    go_on()
+            results = self._run_all(assignment, job, progress, go_on)
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
-            report = summarize(results)
+            report = summarize(results, assignment.groups)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
             directory.write(f"{name}.out", encode_out(report))
         return report
+
+    def _run_all(
+        self, assignment: Assignment, job: Job, progress: Progress, go_on: Callable[[], None]
+    ) -> list[CaseResult]:
+        """
+        The results of all cases, in the assignment's order.
+
+        An executor holds all cases of a job to the same limits. So neighbours
+        with the same limits are a job, and where limits change, another begins.
+        """
+        language = languages()[assignment.language]
+        results: dict[int, CaseResult] = {}
+        broken: RunResult | None = None  # of a program that does not compile, which no other case need find out
+
+        def is_wanted(indices: list[int], number: int) -> bool | None:
+            return True if broken is not None else progress.is_wanted(indices[number])
+
+        def limits_of(index: int) -> Limits:
+            return language.limits(assignment.limits.overridden(assignment.cases[index].limits))
+
+        for limits, neighbours in itertools.groupby(progress.order, limits_of):
+            indices = list(neighbours)
+            part = dataclasses.replace(
+                job,
+                limits=limits,
+                inputs=tuple(job.inputs[index] for index in indices),
+                is_wanted=functools.partial(is_wanted, indices),
+            )
+            runs = self._sandbox.run(part) if broken is None else _repeated(broken, len(indices))
+            with contextlib.closing(runs):
+                for index, run in zip(indices, runs, strict=True):
+                    reason = progress.reason(index) if run.ending is Ending.NOT_RUN else None
+                    case = assignment.cases[index]
+                    results[index] = judge_case(limits, assignment.comparison, case, run, reason)
+                    progress.note(index, results[index].fraction)
+                    broken = run if run.ending is Ending.COMPILE_ERROR else None
+                    go_on()
+        return [results[index] for index in range(len(assignment.cases))]
+
+
+def _repeated(run: RunResult, times: int) -> Generator[RunResult, None, None]:
+    yield from [dataclasses.replace(run, cpu_time_s=0.0, wall_time_s=0.0)] * times
 
 
 def check_source(program: bytes, limits: Limits, *, is_archive: bool = False) -> None:
@@ -129,6 +175,7 @@ def check_assignment(assignment: Assignment) -> None:
         known = ", ".join(languages())
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
     check_main_file(assignment)
+    check_groups(assignment.cases, assignment.groups)
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
@@ -190,16 +237,23 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
         AssignmentRefused: it does not.
     """
     if assignment.comparison.kind is ComparisonKind.REGEX:
+        output_bytes = assignment.limits.overridden(case.limits).output_bytes
         try:
-            check_pattern(case.expected, assignment.comparison.ignore_case, assignment.limits.output_bytes)
+            check_pattern(case.expected, assignment.comparison.ignore_case, output_bytes)
         except ValueError as exc:
             raise AssignmentRefused(f"{case.name}: its expected output cannot be a pattern: {exc}") from exc
 
 
 def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
+    check_expected(assignment, case)
+    return case_input(assignment.input_mode, case)
+
+
+@contextlib.contextmanager
+def _for_students() -> Iterator[None]:
+    """The admin's faults, in words for students."""
     try:
-        check_expected(assignment, case)
-        return case_input(assignment.input_mode, case)
+        yield
     except AssignmentRefused as exc:
         raise SubmissionRejected(
             "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again."

@@ -8,12 +8,14 @@ written from them.
 
 import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
 
 from submitter.comparison import Comparison as Comparison
 from submitter.comparison import Hint
+from submitter.points import NO_OVERRIDES, CaseRole, Group, GroupResult, LimitOverrides
 from submitter.policy import Level, Policy, Terms, View
 from submitter.supplies import Supplies
 
@@ -83,6 +85,7 @@ class Ending(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     COMPILE_ERROR = "compile_error"  # the program was never started
     SETUP_FAILED = "setup_failed"  # ours: the case could not be prepared or started
+    NOT_RUN = "not_run"  # nobody wanted it any more; never said by an executor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,10 @@ class Limits:
         for name in self.__slots__:
             if not getattr(self, name) > 0:
                 raise ValueError(f"the limit {name} must be greater than 0, not {getattr(self, name)!r}")
+
+    def overridden(self, overrides: LimitOverrides) -> "Limits":
+        """These, with a case's own in their place."""
+        return replace(self, **overrides.given()) if overrides != NO_OVERRIDES else self  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -166,7 +173,11 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """One input and its expected output; `ordinal` counts from 1 within its kind."""
+    """
+    One input and its expected output; `ordinal` counts from 1 within its kind.
+
+    `group` is the name of the group it belongs to; bonus and penalty cases are in none.
+    """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
@@ -175,6 +186,9 @@ class TestCase:
     input: str
     expected: str
     points: float = 1.0
+    group: str | None = None
+    role: CaseRole = CaseRole.REGULAR
+    limits: LimitOverrides = NO_OVERRIDES
 
     @property
     def name(self) -> str:
@@ -183,10 +197,15 @@ class TestCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """An assignment with its cases in the order in which they run: `test` by ordinal, then `grade` by ordinal."""
+    """
+    An assignment with its cases in order: `test` by ordinal, then `grade` by ordinal.
+
+    So they run, too, but for those in groups that depend on others: they run after those.
+    """
 
     ref: AssignmentRef
     cases: tuple[TestCase, ...]
+    groups: tuple[Group, ...] = ()
     language: str = "python"
     input_mode: InputMode = InputMode.ARGUMENT
     comparison: Comparison = Comparison.TRAILING_BLANKS
@@ -211,6 +230,11 @@ class CaseInput:
     stdin: bytes = field(default=b"", repr=False)
 
 
+def always(_: int) -> bool:
+    """Every input is wanted, whatever the results of others."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """
@@ -219,6 +243,9 @@ class Job:
     `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>. `is_archive`: `program` is
     a zip or tar with that file in it. `files` is an archive of the assignment's, for the program to find. `preload` are
     modules that it may find ready; what it prints does not depend on that.
+    `is_wanted` says of an input, by its index, whether it is to be run: None as
+    long as that depends on results that were not given yet, which none does
+    whose predecessors' results were all given.
     """
 
     program: bytes = field(repr=False)
@@ -229,6 +256,7 @@ class Job:
     is_archive: bool = False
     files: bytes | None = field(default=None, repr=False)
     preload: tuple[str, ...] = ()
+    is_wanted: Callable[[int], bool | None] = field(default=always, compare=False, repr=False)
 
     @property
     def is_unpacked(self) -> bool:
@@ -265,13 +293,27 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """A case, how its run went and what it is worth."""
+    """
+    A case, how its run went and what it is worth.
+
+    `points` are less than 0 for a penalty case that failed. What a group is worth
+    is not in them. `reason` says why it was not run, in words for its student.
+    """
 
     case: TestCase
     run: RunResult
     verdict: Verdict
     points: float
     hint: Hint | None = None  # of a wrong answer, of `test` cases alone
+    partial: float | None = None  # the fraction it earned, 0 to 1; None: all if it was accepted, else nothing
+    reason: str | None = None
+
+    @property
+    def fraction(self) -> float:
+        """How much of it passed, 0 to 1."""
+        if self.partial is not None:
+            return self.partial
+        return 1.0 if self.verdict is Verdict.ACCEPTED else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +324,11 @@ class GradeReport:
     score: float
     max_score: float
     execution_time_s: float  # wall time of all runs together
+    groups: tuple[GroupResult, ...] = ()
 
     @property
     def passed_everything(self) -> bool:
-        return all(result.verdict is Verdict.ACCEPTED for result in self.case_results)
+        return all(result.verdict is Verdict.ACCEPTED and result.fraction == 1 for result in self.case_results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,10 +414,27 @@ def shown_points(report: GradeReport, terms: Terms) -> ShownPoints:
     """A sum over all cases would tell of those that are hidden, so that it is over the others alone."""
     if all(terms.view.of(kind).shows(Level.POINTS) for kind in CaseKind):  # whether there are such cases or not
         return ShownPoints(terms.after_penalty(report.score), report.max_score)
-    shown = [one for one in report.case_results if terms.view.of(one.case.kind).shows(Level.POINTS)]
-    score = round(math.fsum(one.points for one in shown), 6)
-    max_score = round(math.fsum(one.case.points for one in shown), 6)
-    return ShownPoints(terms.after_penalty(score), max_score, whole=False)
+    groups = shown_groups(report, terms.view)
+    alone = [
+        one
+        for one in report.case_results
+        if one.case.group is None and terms.view.of(one.case.kind).shows(Level.POINTS)
+    ]
+    score = round(math.fsum([*(one.points for one in alone), *(group.score for group in groups)]), 6)
+    regular = (one.case.points for one in alone if one.case.role is CaseRole.REGULAR)
+    max_score = round(math.fsum([*regular, *(group.max_score for group in groups)]), 6)
+    return ShownPoints(terms.after_penalty(max(0.0, score)), max_score, whole=False)
+
+
+def shown_groups(report: GradeReport, view: View) -> tuple[GroupResult, ...]:
+    """The groups of which the points of all cases are shown, and those of all groups that they depend on."""
+    hidden = {one.case.group for one in report.case_results if not view.of(one.case.kind).shows(Level.POINTS)}
+    depends_on = {one.group.name: one.group.depends_on for one in report.groups}
+
+    def is_hidden(name: str) -> bool:
+        return name in hidden or any(map(is_hidden, depends_on[name]))
+
+    return tuple(one for one in report.groups if not is_hidden(one.group.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,7 +221,8 @@ class CaseStore(Protocol):
         Make or change the assignment and replace all of its cases, wholly or not at all.
 
         Raises:
-            AssignmentRefused: something in it cannot be stored, such as a NUL character or more than MAX_CASES_BYTES.
+            AssignmentRefused: something in it cannot be stored, such as a NUL character or more than MAX_CASES_BYTES,
+                or its groups make no sense.
         """
         ...
 
@@ -314,6 +315,9 @@ class Sandbox(Protocol):
     def run(self, job: Job) -> Generator[RunResult, None, None]:
         """
         Run the job's program against its inputs, in order: one result each, as they finish.
+
+        An input that `job.is_wanted` refuses is not run, and its result says so
+        (`Ending.NOT_RUN`); nor is one run ahead as long as that is not certain.
 
         Closing the generator early ends the run. When it is exhausted or closed,
         nothing that the program started is left.

@@ -8,6 +8,7 @@ the assignment's policy says more or less.
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +21,10 @@ from submitter.model import (
     SubmissionKey,
     TestCase,
     Verdict,
+    shown_groups,
     shown_points,
 )
+from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, USUAL_TERMS, Level, Terms, View
 
 SCHEMA_VERSION = 1
@@ -75,7 +78,10 @@ def encode_graded(
     """
     view = terms.view
     shown = [one for one in report.case_results if view.of(one.case.kind).shows(Level.VERDICT)]
+    if not view.test.shows(Level.VERDICT):  # why a case was not run may tell how one of these went
+        shown = [replace(one, reason=None) for one in shown]
     points = shown_points(report, terms)
+    groups = shown_groups(report, view)
     tests = [
         # Numbered among those that are shown: a gap would tell how many are not.
         _test_entry(number, result, view.of(result.case.kind), result.case.name in changed)
@@ -87,7 +93,19 @@ def encode_graded(
         | _lateness(terms)
         | _feedback(terms)
         | {"execution_time": round(_visible_time_s(report, view), 3), "tests": tests}
+        | ({"groups": [group_entry(group) for group in groups]} if groups else {})
     )
+
+
+def group_entry(result: GroupResult) -> dict[str, Any]:
+    """What a group was worth, by which rule; for students, of a group that `shown_groups` gives."""
+    return {
+        "name": result.group.name,
+        "rule": str(result.group.rule),
+        "score": result.score,
+        "max_score": result.max_score,
+        "status": str(result.status),
+    }
 
 
 def _lateness(terms: Terms) -> dict[str, Any]:
@@ -168,7 +186,7 @@ def explain(result: CaseResult) -> str:
         case Verdict.COMPILE_ERROR:
             return showable(run.stderr)
         case Verdict.SKIPPED:
-            return "not run"
+            return result.reason or "not run"
         case Verdict.INTERNAL_ERROR:
             return "the grader failed; this is not your fault"
 
@@ -198,7 +216,11 @@ def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool 
         "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
     }
     if level.shows(Level.POINTS):
-        entry |= {"score": result.points, "max_score": case.points}
+        entry |= {"score": result.points, "max_score": 0.0 if case.role is CaseRole.PENALTY else case.points}
+        if case.group is not None:
+            entry["group"] = case.group
+        if case.role is not CaseRole.REGULAR:
+            entry["role"] = str(case.role)
     entry["verdict"] = result.verdict.long_name
     if level.shows(Level.EVERYTHING):
         entry["input"] = _NOT_KEPT if is_changed else showable(case.input.encode())

@@ -12,7 +12,8 @@ from rich.text import Text
 from submitter.checking import Checked
 from submitter.demo import DemoRow
 from submitter.doctor import Finding, Health
-from submitter.model import CaseKind, GradeReport, Verdict
+from submitter.model import CaseKind, GradeReport, TestCase, Verdict
+from submitter.points import CaseRole, GroupResult
 from submitter.results import explain
 
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.SKIPPED: "dim", Verdict.INTERNAL_ERROR: "magenta"}
@@ -58,6 +59,25 @@ def score(report: GradeReport) -> str:
     return f"{points(report.score)}/{points(report.max_score)}"
 
 
+def group_or_role(case: TestCase) -> str:
+    """The group that a case belongs to; of one that is in none, whether it is a bonus or a penalty."""
+    return case.group or ("" if case.role is CaseRole.REGULAR else str(case.role))
+
+
+def print_groups(groups: Sequence[GroupResult]) -> None:
+    """What each group was worth, if there are any."""
+    if groups:
+        rows = [
+            (one.group.name, str(one.group.rule), str(one.status), f"{points(one.score)}/{points(one.max_score)}")
+            for one in groups
+        ]
+        print_table("", ["group", "rule", "status", "points."], rows)
+
+
+def _group(result: GroupResult) -> str:
+    return f"{result.group.name} {points(result.score)}/{points(result.max_score)} {result.status}"
+
+
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f}"
 
@@ -73,6 +93,8 @@ def print_checked(checked: Sequence[Checked]) -> None:
             rows.append((str(one.path), codes, score(one.report), milliseconds(one.report.execution_time_s)))
     print_table("", ["program", "verdicts", "points.", "ms."], rows)
     for one in checked:
+        if one.report and one.report.groups:
+            _console().print(Text(f"{one.path}: {', '.join(map(_group, one.report.groups))}"))
         if note := _first_failure(one):
             _console().print(Text(f"{one.path}: {note}"))
 
@@ -81,7 +103,7 @@ def _first_failure(checked: Checked) -> str | None:
     if checked.report is None:
         return checked.reason
     for result in checked.report.case_results:
-        if result.verdict is not Verdict.ACCEPTED and result.case.kind is CaseKind.TEST:
+        if result.verdict not in {Verdict.ACCEPTED, Verdict.SKIPPED} and result.case.kind is CaseKind.TEST:
             return f"{result.case.name}: {result.verdict.long_name}: {explain(result).strip()}"
     return None
 
@@ -106,6 +128,12 @@ def print_results(document: Mapping[str, Any]) -> None:
     print_table(title, ["case", "verdict", "points.", ""], rows)
     if note := document.get("feedback", {}).get("note"):
         _console().print(Text(note))
+    if groups := document.get("groups"):
+        worth = [
+            (one["name"], one["rule"], one["status"], f"{points(one['score'])}/{points(one['max_score'])}")
+            for one in groups
+        ]
+        print_table("", ["group", "rule", "status", "points."], worth)
 
 
 def print_demo(rows: Iterable[DemoRow]) -> None:

@@ -5,9 +5,10 @@ The order of precedence and every verdict's cause stand in docs/verdicts.md.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from submitter import scoring
 from submitter.comparing import outputs_match
 from submitter.hints import hint_for
 from submitter.model import (
@@ -22,6 +23,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import Group
 
 
 def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: bytes) -> Verdict:
@@ -42,6 +44,8 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
     match run.ending:
         case Ending.SETUP_FAILED:
             return Verdict.INTERNAL_ERROR
+        case Ending.NOT_RUN:
+            return Verdict.SKIPPED
         case Ending.COMPILE_ERROR:
             return Verdict.COMPILE_ERROR
         case Ending.OUTPUT_LIMIT:
@@ -66,27 +70,38 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
     return Verdict.ACCEPTED if outputs_match(comparison, expected, run.stdout) else Verdict.WRONG_ANSWER
 
 
-def judge_case(limits: Limits, comparison: Comparison, case: TestCase, run: RunResult) -> CaseResult:
-    """A case's result: its points for an accepted run, nothing for any other, and what a wrong answer lacked."""
+def judge_case(
+    limits: Limits, comparison: Comparison, case: TestCase, run: RunResult, reason: str | None = None
+) -> CaseResult:
+    """
+    A case's result: its points for an accepted run, nothing for any other, and what a wrong answer lacked.
+
+    Args:
+        limits: those that the case ran with.
+        reason: of a case that was not run, why, in words for its student.
+    """
     expected = case.expected.encode()
     verdict = judge_run(limits, comparison, run, expected)
+    points = scoring.points_of(case, 1.0 if verdict is Verdict.ACCEPTED else 0.0)
     # Not even computed for a hidden case: what there is not cannot get out.
     may_tell = verdict is Verdict.WRONG_ANSWER and case.kind is CaseKind.TEST
-    return CaseResult(
-        case,
-        run,
-        verdict,
-        case.points if verdict is Verdict.ACCEPTED else 0.0,
-        hint_for(comparison, expected, run) if may_tell else None,
-    )
+    hint = hint_for(comparison, expected, run) if may_tell else None
+    return CaseResult(case, run, verdict, points, hint, reason=reason)
 
 
-def summarize(results: Iterable[CaseResult]) -> GradeReport:
-    """Add up a submission's case results; points are rounded to a millionth, so that sums of tenths print as such."""
+def summarize(results: Iterable[CaseResult], groups: Sequence[Group] = ()) -> GradeReport:
+    """
+    Add up a submission's case results, by the rules of scoring.py.
+
+    Raises:
+        AssignmentRefused: the groups make no sense, or are not those of the cases.
+    """
     case_results = tuple(results)
+    score, group_results = scoring.total(case_results, groups)
     return GradeReport(
         case_results=case_results,
-        score=round(math.fsum(result.points for result in case_results), 6),
-        max_score=round(math.fsum(result.case.points for result in case_results), 6),
+        score=score,
+        max_score=scoring.max_score(result.case for result in case_results),
         execution_time_s=math.fsum(result.run.wall_time_s for result in case_results),
+        groups=group_results,
     )

@@ -19,6 +19,7 @@ from submitter.errors import (
 )
 from submitter.model import (
     CaseInput,
+    Ending,
     Job,
     RunResult,
     StoredObject,
@@ -248,7 +249,10 @@ class FakeSandbox(FailsOnRequest):
         self._closed.set()
 
     def _results(self, job: Job) -> Generator[RunResult, None, None]:
-        for case_input in job.inputs:
+        for index, case_input in enumerate(job.inputs):
+            if job.is_wanted(index) is False:
+                yield RunResult(ending=Ending.NOT_RUN)
+                continue
             result = self._answer(job, case_input)
             self._refuse_if_closed()
             yield result

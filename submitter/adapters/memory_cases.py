@@ -36,6 +36,7 @@ from submitter.model import (
 )
 from submitter.policy import Policy, Terms, Tried
 from submitter.ports import Reshowing, Turn
+from submitter.scoring import check_groups, max_score
 from submitter.supplies import Supplies
 
 
@@ -132,6 +133,7 @@ class MemoryCaseStore(FailsOnRequest):
         self._fail_if_told("save_assignment")
         if assignment.cases_bytes > MAX_CASES_BYTES:
             raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
+        check_groups(assignment.cases, assignment.groups)
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
         with self._lock:
@@ -386,7 +388,7 @@ def _summary(assignment: Assignment, updated_at: datetime) -> AssignmentSummary:
         input_mode=assignment.input_mode,
         test_cases=kinds.count(CaseKind.TEST),
         grade_cases=kinds.count(CaseKind.GRADE),
-        points=sum(case.points for case in assignment.cases),
+        points=max_score(assignment.cases),
         updated_at=updated_at,
         notices=assignment.notices,
     )

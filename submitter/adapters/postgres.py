@@ -42,7 +42,9 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Policy
+from submitter.scoring import check_groups, dependencies_first
 from submitter.supplies import Supplies
 
 
@@ -89,7 +91,13 @@ class PostgresCaseStore:
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
-                       c.kind, c.ordinal, c.input, c.expected, c.points, size.bytes AS cases_bytes
+                       c.kind, c.ordinal, c.input, c.expected, c.points, c.group_name, c.role,
+                       c.cpu_time_s AS case_cpu_time_s, c.wall_time_s AS case_wall_time_s,
+                       c.memory_bytes AS case_memory_bytes, c.output_bytes AS case_output_bytes,
+                       size.bytes AS cases_bytes,
+                       (SELECT jsonb_agg(jsonb_build_array(g.name, g.rule, g.stops_early, g.depends_on)
+                                         ORDER BY g.position, g.name)
+                        FROM submitter.case_groups AS g WHERE g.assignment_id = a.id) AS groups
                 FROM submitter.assignments AS a
                 CROSS JOIN LATERAL (
                     SELECT coalesce(sum(octet_length(input)::bigint + octet_length(expected)), 0) AS bytes
@@ -109,6 +117,10 @@ class PostgresCaseStore:
         return Assignment(
             ref=ref,
             cases=tuple(_case_from(row) for row in rows if row["kind"] is not None),
+            groups=tuple(
+                Group(name, GroupRule(rule), stops_early, tuple(depends_on))
+                for name, rule, stops_early, depends_on in settings["groups"] or ()
+            ),
             language=settings["language"],
             input_mode=InputMode(settings["input_mode"]),
             comparison=_comparison_from(ref, settings["comparison"]),
@@ -174,13 +186,27 @@ class PostgresCaseStore:
                 postgres_policy.save_policy(connection, ref, assignment.policy)
                 postgres_supplies.save_supplies(connection, ref, assignment.supplies)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
+                cursor.execute("DELETE FROM submitter.case_groups WHERE assignment_id = %s", (assignment_id,))
                 cursor.executemany(
-                    "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points) "
+                    "INSERT INTO submitter.case_groups (assignment_id, name, position, rule, stops_early, depends_on) "
                     "VALUES (%s, %s, %s, %s, %s, %s)",
                     [
-                        (assignment_id, case.kind.value, case.ordinal, case.input, case.expected, numeric(case.points))
-                        for case in assignment.cases
+                        (
+                            assignment_id,
+                            group.name,
+                            assignment.groups.index(group) + 1,
+                            group.rule.value,
+                            group.stops_early,
+                            list(group.depends_on),
+                        )
+                        for group in dependencies_first(assignment.groups)
                     ],
+                )
+                cursor.executemany(
+                    "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points, "
+                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes) "
+                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    [(assignment_id, *_values_of(case)) for case in assignment.cases],
                 )
         except Refused as exc:
             raise AssignmentRefused(f"{ref} cannot be stored: {exc}") from exc
@@ -204,7 +230,7 @@ class PostgresCaseStore:
                 """
                 SELECT a.admin, a.event, a.name, a.language, a.input_mode,
                        count(*) FILTER (WHERE c.kind = 'test'), count(*) FILTER (WHERE c.kind = 'grade'),
-                       coalesce(sum(c.points), 0), a.updated_at, a.notices
+                       coalesce(sum(c.points) FILTER (WHERE c.role = 'regular'), 0), a.updated_at, a.notices
                 FROM submitter.assignments AS a
                 LEFT JOIN submitter.test_cases AS c ON c.assignment_id = a.id
                 GROUP BY a.id
@@ -298,7 +324,40 @@ class PostgresCaseStore:
 
 
 def _case_from(row: Mapping[str, Any]) -> TestCase:
-    return TestCase(CaseKind(row["kind"]), row["ordinal"], row["input"], row["expected"], float(row["points"]))
+    cpu_time_s, wall_time_s = row["case_cpu_time_s"], row["case_wall_time_s"]
+    return TestCase(
+        CaseKind(row["kind"]),
+        row["ordinal"],
+        row["input"],
+        row["expected"],
+        float(row["points"]),
+        group=row["group_name"],
+        role=CaseRole(row["role"]),
+        limits=LimitOverrides(
+            cpu_time_s=None if cpu_time_s is None else float(cpu_time_s),
+            wall_time_s=None if wall_time_s is None else float(wall_time_s),
+            memory_bytes=row["case_memory_bytes"],
+            output_bytes=row["case_output_bytes"],
+        ),
+    )
+
+
+def _values_of(case: TestCase) -> tuple[object, ...]:
+    """Of the row of a case, all but its assignment."""
+    limits = case.limits
+    return (
+        case.kind.value,
+        case.ordinal,
+        case.input,
+        case.expected,
+        numeric(case.points),
+        case.group,
+        case.role.value,
+        None if limits.cpu_time_s is None else numeric(limits.cpu_time_s),
+        None if limits.wall_time_s is None else numeric(limits.wall_time_s),
+        limits.memory_bytes,
+        limits.output_bytes,
+    )
 
 
 def _comparison_from(ref: AssignmentRef, text: str) -> Comparison:
@@ -320,8 +379,10 @@ def _refuse_what_postgres_cannot_hold(assignment: Assignment) -> None:
     ref = assignment.ref
     if assignment.cases_bytes > MAX_CASES_BYTES:
         raise AssignmentRefused(_too_large(ref, assignment.cases_bytes))
+    check_groups(assignment.cases, assignment.groups)
     texts = [("its name", name) for name in (ref.admin, ref.event, ref.assignment)]
     texts.append(("its language", assignment.language))
+    texts += [("the name of a group", group.name) for group in assignment.groups]
     for case in assignment.cases:
         texts += [(f"the input of {case.name}", case.input), (f"the expected output of {case.name}", case.expected)]
     for what, text in texts:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
-from submitter.adapters.postgres_policy import TRIED, case_digest, tried_from
+from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
 from submitter.model import MOST_FAILURES, AttemptStart, Outcome, RunResult
 from submitter.policy import Tried
@@ -180,8 +180,8 @@ class PostgresTurn:
             self._connection.execute(
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
-                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -198,6 +198,7 @@ class PostgresTurn:
                     numeric(shown.score),
                     numeric(shown.max_score),
                     shown.whole,
+                    Jsonb(groups_as_kept(report) if report else []),
                 ),
             )
             with self._connection.cursor() as cursor:
@@ -206,8 +207,8 @@ class PostgresTurn:
                     INSERT INTO submitter.case_results (
                         attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s,
                         memory_bytes, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, starved_s, earlier,
-                        case_digest, hint)
-                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        case_digest, hint, reason, group_name, role)
+                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                     """,
                     [
                         (
@@ -230,6 +231,9 @@ class PostgresTurn:
                             _earlier_run(result.run.earlier),
                             case_digest(result.case),
                             result.hint,
+                            result.reason,
+                            result.case.group,
+                            str(result.case.role),
                         )
                         for result in (report.case_results if report else ())
                     ],

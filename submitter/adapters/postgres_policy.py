@@ -8,6 +8,7 @@ nobody else can publish for the same submission meanwhile.
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg.rows import TupleRow, dict_row
@@ -26,7 +27,9 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tried, Tries, View
+from submitter.results import group_entry
 
 # Of submitter.assignments AS a; `policy_from` reads a row that has them.
 COLUMNS: LiteralString = """
@@ -144,6 +147,23 @@ def case_digest(case: TestCase) -> bytes:
     return made.digest()
 
 
+def groups_as_kept(report: GradeReport) -> list[dict[str, Any]]:
+    """What groups were worth, and what has to be known to show them anew."""
+    return [group_entry(one) | {"depends_on": list(one.group.depends_on)} for one in report.groups]
+
+
+def _groups_from(kept: list[dict[str, Any]]) -> tuple[GroupResult, ...]:
+    return tuple(
+        GroupResult(
+            Group(one["name"], GroupRule(one["rule"]), depends_on=tuple(one["depends_on"])),
+            one["score"],
+            one["max_score"],
+            GroupStatus(one["status"]),
+        )
+        for one in kept
+    )
+
+
 # -- shown anew ---------------------------------------------------------------------------------------------------
 
 
@@ -217,7 +237,7 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
         result = cursor.execute(
             """
             SELECT coalesce(r.score_before_penalty, r.score)::float AS score, r.max_score::float, r.execution_time_s,
-                   r.late_s, r.penalty::float, r.shown_test, r.shown_grade, t.handed_in_at
+                   r.late_s, r.penalty::float, r.shown_test, r.shown_grade, r.groups, t.handed_in_at
             FROM submitter.results AS r JOIN submitter.attempts AS t ON t.id = r.attempt_id
             WHERE r.attempt_id = %s
             """,
@@ -242,11 +262,18 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
         ).fetchall()
     results, changed = [], set()
     for row in rows:
-        points = float(row["max_points"])
-        case = TestCase(CaseKind(row["kind"]), row["ordinal"], row["input"] or "", row["expected"] or "", points)
+        case = TestCase(
+            CaseKind(row["kind"]),
+            row["ordinal"],
+            row["input"] or "",
+            row["expected"] or "",
+            float(row["max_points"]),
+            group=row["group_name"],
+            role=CaseRole(row["role"]),
+        )
         if row["input"] is None or row["case_digest"] is None or bytes(row["case_digest"]) != case_digest(case):
             changed.add(case.name)
-            case = TestCase(case.kind, case.ordinal, "", "", points)
+            case = replace(case, input="", expected="")
         results.append(
             CaseResult(
                 case,
@@ -254,9 +281,11 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
                 Verdict.named(row["verdict"]),
                 float(row["points"]),
                 row["hint"] and Hint(row["hint"]),
+                reason=row["reason"],
             )
         )
-    report = GradeReport(tuple(results), result["score"], result["max_score"], result["execution_time_s"])
+    groups = _groups_from(result["groups"])
+    report = GradeReport(tuple(results), result["score"], result["max_score"], result["execution_time_s"], groups)
     usual = View()
     return Account(
         report=report,

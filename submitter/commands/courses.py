@@ -107,9 +107,10 @@ def cases_import(
     """
     Put cases into Postgres: from a grading folder or a problem package.
 
-    A grading folder has {test,grade}.{in,out}, case N in line N. A package is a folder, a zip or a tar archive in
-    ICPC's, Kattis's, DMOJ's or Polygon's format; its limits and comparison come along. Reference solutions, those of
-    the package or --reference, have to pass every case each time they are run.
+    A grading folder has {test,grade}.{in,out}, case N in line N, and may have points and groups in grading.toml. A
+    package is a folder, a zip or a tar archive in ICPC's, Kattis's, DMOJ's or Polygon's format; its limits and
+    comparison come along. Reference solutions, those of the package or --reference, have to pass every case each time
+    they are run.
 
     Makes the assignment if it is new, and replaces all of its cases; settings that no option names stay as they were.
     """
@@ -180,7 +181,7 @@ def cases_export(target: Path, ref: AssignmentRef, format: str, as_json: bool) -
     assignment = cases_to_check(quiet_config(DATABASE), None, ref)
     broken = 0
     if format == "folder":
-        broken = write_folder(target, assignment.cases, assignment.comparison)
+        broken = write_folder(target, assignment.cases, assignment.comparison, assignment.groups)
     else:
         write_package(target, problem_of(assignment, format))
     if as_json:
@@ -205,8 +206,11 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
             for case in listed:
                 print_json(dataclasses.asdict(case))
         else:
-            rows = [(case.name, case.input, case.expected, tables.points(case.points)) for case in listed]
-            tables.print_table(str(ref), ["case", "input", "expected", "points."], rows)
+            rows = [
+                (case.name, case.input, case.expected, tables.points(case.points), tables.group_or_role(case))
+                for case in listed
+            ]
+            tables.print_table(str(ref), ["case", "input", "expected", "points.", "group"], rows)
         return
     with app.open_cases(config) as store:
         summaries = store.list_assignments()

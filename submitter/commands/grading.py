@@ -81,10 +81,12 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
                 result.verdict.long_name,
                 tables.points(result.points),
                 tables.milliseconds(result.run.wall_time_s),
+                tables.group_or_role(result.case),
             )
             for result in report.case_results
         ]
-        tables.print_table(title, ["case", "verdict", "points.", "ms."], rows)
+        tables.print_table(title, ["case", "verdict", "points.", "ms.", "group"], rows)
+        tables.print_groups(report.groups)
 
 
 @click.command()

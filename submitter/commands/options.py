@@ -145,13 +145,15 @@ def print_json(document: Any) -> None:
 
 def cases_to_check(config: Config, folder: Path | None, ref: AssignmentRef | None) -> Assignment:
     from submitter import app
-    from submitter.folders import local_reader, read_comparison, read_folder
+    from submitter.folders import local_reader, read_comparison, read_grading
 
     if folder is not None:
         read = local_reader(folder)
+        cases, groups = read_grading(read)
         return Assignment(
             ref=AssignmentRef("local", "local", folder.name or "cases"),
-            cases=read_folder(read),
+            cases=cases,
+            groups=groups,
             comparison=read_comparison(read) or Comparison.TRAILING_BLANKS,
         )
     assert ref is not None

@@ -60,6 +60,18 @@ _ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestExce
 log = structlog.get_logger()
 
 
+def _client(timeout_s: float) -> Any:
+    """
+    The engine's low-level client, which closes its connections.
+
+    It would keep one for each address that it asked, up to 25, and nearly
+    every address has a container's name in it: they would lie open unused.
+    """
+    api = docker.from_env(timeout=int(timeout_s)).api
+    api.headers["Connection"] = "close"
+    return api
+
+
 class DockerLauncher:
     """Starts executors as containers of one image on the engine that DOCKER_HOST names."""
 
@@ -79,8 +91,8 @@ class DockerLauncher:
         self._may_be_left = False  # whether there may be containers of ours that are not in use
         self._silent_until = 0.0  # by the monotonic clock
         try:
-            self._api: Any = docker.from_env(timeout=int(CALL_TIMEOUT_S)).api
-            self._slow_api: Any = docker.from_env(timeout=int(START_TIMEOUT_S)).api
+            self._api = _client(CALL_TIMEOUT_S)
+            self._slow_api = _client(START_TIMEOUT_S)
         except _ENGINE_ERRORS as exc:
             raise SandboxUnavailable(f"no Docker engine answers: {_short(exc)}") from exc
 
@@ -343,6 +355,7 @@ class DockerExecutor(SocketLink):
         self._launcher.remove(self._container)
         with contextlib.suppress(OSError):
             self._attached.close()
+            self._socket.close()  # else the client, which knows it too, holds it until it is collected
 
 
 def script_digest() -> str:

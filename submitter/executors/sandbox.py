@@ -31,7 +31,7 @@ from submitter.executors.wire import (
     unpack_limits,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, RunResult, always
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
@@ -126,11 +126,15 @@ class ExecutorSandbox:
         """`turns`: among whom; None: alone, and what is slow then is slow."""
         done, losses, has_lost, from_outside = 0, 0, False, False
         while done < len(job.inputs):
+            if job.is_wanted(done) is False:  # and no executor is lent for it
+                yield RunResult(ending=Ending.NOT_RUN)
+                done += 1
+                continue
             lost: ExecutorLost | None = None
             kept: list[RunResult] = []  # from one on that may be unfair, until its executor has been given back
             # After a loss nothing is sent ahead, so that it is certain in which case the next one is.
             try:
-                for result in self._run_in_one_executor(job, job.inputs[done:], turns, sends_ahead=not has_lost):
+                for result in self._run_in_one_executor(job, done, turns, sends_ahead=not has_lost):
                     if kept or (turns is not None and _may_be_unfair(result)):
                         kept.append(result)
                     else:
@@ -152,18 +156,18 @@ class ExecutorSandbox:
                     done, losses = done + 1, 0
 
     def _run_in_one_executor(
-        self, job: Job, inputs: Sequence[CaseInput], turns: Turns | None, *, sends_ahead: bool
+        self, job: Job, first: int, turns: Turns | None, *, sends_ahead: bool
     ) -> Generator[RunResult, None, None]:
-        """Results of the first of the inputs, or of all; where there are no boxes, an executor serves one case."""
+        """Results of some inputs from the first on; where there are no boxes, an executor serves one case."""
         executor = self._lend(job)
         crash.reached("P6")
         clean = False
         try:
             out_of_memory = False
-            cases = _Cases(executor, job.limits, turns or Turns(), inputs, sends_ahead, _build_s(job))
+            cases = _Cases(executor, job, first, turns or Turns(), sends_ahead)
             with contextlib.closing(cases):
                 try:
-                    has_box = cases.begin(encode_request(job, self._start, len(inputs)))
+                    has_box = cases.begin(encode_request(job, self._start, len(job.inputs) - first))
                 except ExecutorLost as exc:
                     kind = SandboxUnavailable if exc.from_outside else NotBegun
                     raise kind(f"an executor did not get ready: {exc}") from exc
@@ -178,7 +182,7 @@ class ExecutorSandbox:
 
     def _run_again_alone(self, job: Job, number: int, result: RunResult) -> RunResult:
         with self._turns.alone():
-            [again] = self._run_all(dataclasses.replace(job, inputs=(job.inputs[number],)), None)
+            [again] = self._run_all(dataclasses.replace(job, inputs=(job.inputs[number],), is_wanted=always), None)
         log.info(
             "case_run_again",
             ending=str(result.ending),
@@ -238,21 +242,15 @@ class _Cases:
     Cases that go through one executor, one after the other.
 
     While one runs, the next small inputs are sent, unless somebody waits for the processors, and after the last that
-    there are no more: so the executor never waits between two cases, nor before it puts all away.
+    there are no more: so the executor never waits between two cases, nor before it puts all away. An input of which it
+    is not certain yet that it is wanted is not sent ahead, since the executor would begin with it.
     """
 
-    def __init__(
-        self,
-        executor: Executor,
-        limits: Limits,
-        turns: Turns,
-        inputs: Sequence[CaseInput],
-        sends_ahead: bool,
-        build_s: float,
-    ) -> None:
-        """`build_s`: for how long the first answer may be late, since the program is built before."""
-        self._executor, self._limits, self._turns = executor, limits, turns
-        self._inputs, self._sends_ahead, self._build_s = inputs, sends_ahead, build_s
+    def __init__(self, executor: Executor, job: Job, first: int, turns: Turns, sends_ahead: bool) -> None:
+        self._executor, self._limits, self._turns = executor, job.limits, turns
+        self._inputs: Sequence[CaseInput] = job.inputs[first:]
+        self._is_wanted, self._first, self._sends_ahead = job.is_wanted, first, sends_ahead
+        self._build_s = _build_s(job)  # for how long the first answer may be late, since the program is built before
         self._sent = self._received = 0  # how many
         self._said_done = False
         self._unanswered: deque[int] = deque()  # bytes of the lines of those between
@@ -284,6 +282,10 @@ class _Cases:
             ExecutorLost: it fell silent or broke the protocol; a later case could not be begun.
         """
         while self._received < len(self._inputs):
+            if self._sent == self._received and self._is_wanted(self._first + self._sent) is False:
+                self._sent, self._received = self._sent + 1, self._received + 1
+                yield RunResult(ending=Ending.NOT_RUN)
+                continue
             result = self._run(self._received)
             if _may_be_unfair(result):
                 self._inputs = self._inputs[: self._sent]
@@ -325,7 +327,7 @@ class _Cases:
         lines: list[bytes] = []
         while self._sends_ahead and self._sent < len(self._inputs):
             case = self._inputs[self._sent]
-            if len(case.stdin) > AHEAD_BYTES:
+            if len(case.stdin) > AHEAD_BYTES or not self._is_wanted(self._first + self._sent):
                 break  # before it is encoded for nothing
             line = encode_input(case)
             if not self._has_room(len(line), is_running) or not self._turns.begin_if_nobody_waits():

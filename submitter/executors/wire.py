@@ -141,6 +141,8 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
         if not isinstance(answer, dict) or answer.keys() != _FIELDS:
             raise ValueError("not the fields of an answer")
         ending = Ending(answer["ending"])
+        if ending is Ending.NOT_RUN:
+            raise ValueError("whether a case is run is not the executor's to say")
         exit_code, signal = _integer_or_none(answer["exit_code"], 255), _integer_or_none(answer["signal"], 64)
         if (ending is Ending.EXITED and exit_code is None) or (ending is Ending.SIGNALED and signal is None):
             raise ValueError("an ending without its exit code or signal")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from submitter.errors import AssignmentRefused
-from submitter.folders import Reader, read_folder
+from submitter.folders import Reader, read_grading
 from submitter.model import Assignment, AssignmentRef, Comparison, Limits
 from submitter.packages.assigned import assignment_of, fit_of
 from submitter.packages.formats import read_package
@@ -36,7 +36,7 @@ class Imported:
     def over(self, known: Assignment) -> Assignment:
         """The assignment with these cases, and with a package's settings; otherwise it stays as it was."""
         if self.problem is None:
-            return dataclasses.replace(known, cases=self.cases.cases)
+            return dataclasses.replace(known, cases=self.cases.cases, groups=self.cases.groups)
         limits = self.cases.limits
         if self.problem.time_limit_s is None:
             limits = dataclasses.replace(
@@ -45,6 +45,7 @@ class Imported:
         return dataclasses.replace(
             known,
             cases=self.cases.cases,
+            groups=(),
             input_mode=self.cases.input_mode,
             comparison=self.cases.comparison,
             limits=limits,
@@ -61,11 +62,13 @@ def from_folder(read: Reader) -> Imported:
     A grading folder.
 
     Raises:
-        AssignmentRefused: what `read_folder` says.
+        AssignmentRefused: what `read_grading` says.
     """
-    cases = read_folder(read)
+    cases, groups = read_grading(read)
     named = [Case(name=case.name, input=case.input.encode(), answer=b"") for case in cases]
-    return Imported(Assignment(ref=AssignmentRef("", "", ""), cases=cases), None, _about_duplicates(named))
+    return Imported(
+        Assignment(ref=AssignmentRef("", "", ""), cases=cases, groups=groups), None, _about_duplicates(named)
+    )
 
 
 def from_package(path: Path, comparison: Comparison | None) -> Imported:

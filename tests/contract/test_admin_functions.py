@@ -1,5 +1,6 @@
 """What an admin types in psql: the functions and views of the schema, the seeds."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +17,9 @@ from submitter.model import (
     InputMode,
     Limits,
     TestCase,
+    Verdict,
 )
+from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Terms, Tries, View
 from submitter.resources import resource
 from submitter.supplies import Supplies
@@ -318,3 +321,84 @@ def test_the_gradebook_has_the_points_after_the_penalty_and_the_deadline_list_sa
     assert (late["score_before_penalty"], late["score"]) == (1, Decimal("0.9"))
     assert (late["shown_test"], late["shown_grade"], late["shown_score"]) == ("nothing", "nothing", 0)
     assert late["is_shown"]
+
+
+# -- groups, roles, limits of cases -------------------------------------------------------------------------------
+
+
+def test_groups_and_what_cases_are_worth_are_set_in_sql(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    postgres_store.save_assignment(SQUARES)
+    assert _call(sql, f"set_group({NAMES}, 'samples')") == "samples added; now give it cases"
+    _call(sql, f"set_group({NAMES}, 'all', 'all_or_nothing', true, ARRAY['samples'])")
+    assert _call(sql, f"set_group({NAMES}, 'samples', rule => 'minimum')") == "samples changed; its cases are kept"
+    assert _call(sql, f"change_cases({NAMES}, 'test', ARRAY[1, 2], group_name => 'samples', cpu_time_s => 0.5)") == 2
+    _call(sql, f"change_cases({NAMES}, 'test', ARRAY[2], group_name => '', role => 'bonus', points => 4)")
+    _call(sql, f"change_cases({NAMES}, 'grade', ARRAY[1], group_name => 'all', memory_bytes => 1000)")
+
+    saved = postgres_store.load_assignment(REF)
+    assert saved is not None
+    own = LimitOverrides(cpu_time_s=0.5)
+    assert saved.groups == (
+        Group("samples", GroupRule.MINIMUM),
+        Group("all", GroupRule.ALL_OR_NOTHING, True, ("samples",)),
+    )
+    assert saved.cases == (
+        replace(SQUARES.cases[0], group="samples", limits=own),
+        replace(SQUARES.cases[1], points=4, role=CaseRole.BONUS, limits=own),
+        replace(SQUARES.cases[2], group="all", limits=LimitOverrides(memory_bytes=1000)),
+    )
+    listed = sql.execute("SELECT name, cases, points FROM submitter.group_list").fetchall()
+    assert [(row["name"], row["cases"], float(row["points"])) for row in listed] == [("samples", 1, 1), ("all", 1, 2.5)]
+    assert _call(sql, f"remove_group({NAMES}, 'all')") == "all removed; its cases count by themselves"
+    assert _call(sql, f"remove_assignment({NAMES})")
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("set_group({}, 'a', 'best')", "rule_is_sum_minimum_or_all_or_nothing"),
+        ("set_group({}, ' a')", "group_name_is_1_to_100_printable_characters"),
+        ("set_group({}, E'a\\nb')", "group_name_is_1_to_100_printable_characters"),
+        ("set_group({}, repeat('a', 101))", "group_name_is_1_to_100_printable_characters"),
+        ("set_group({}, 'a', depends_on => ARRAY['a'])", "'a' would depend on itself"),
+        ("set_group({}, 'a', depends_on => ARRAY['c'])", "'a' would depend on itself, by way of c"),
+        ("set_group({}, 'a', depends_on => ARRAY['x'])", "depends on 'x', which is no group.* Make that group first"),
+        ("remove_group({}, 'a')", "the group 'b' depends on 'a'"),
+        ("remove_group({}, 'x')", "there is no group 'x'"),
+        ("change_cases({}, 'test', ARRAY[1], group_name => 'x')", "group_is_one_of_the_assignment"),
+        ("change_cases({}, 'test', ARRAY[1], group_name => 'a', role => 'bonus')", "bonus_and_penalty_cases_are_in_no"),
+        ("change_cases({}, 'test', ARRAY[1, 9], points => 3)", "no case test 9; nothing was changed"),
+        ("change_cases({}, 'test', ARRAY[1], wall_time_s => 'NaN')", "wall_time_s_is_greater_than_0"),
+        ("change_cases({}, 'test', ARRAY[1], output_bytes => 0)", "output_bytes_is_greater_than_0"),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused_in_sql(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow], call: str, why: str
+) -> None:
+    chain = (Group("a"), Group("b", depends_on=("a",)), Group("c", depends_on=("b",)))
+    saved = replace(SQUARES, groups=chain)
+    postgres_store.save_assignment(saved)
+    assert re.search(why, _refusal(sql, call.format(NAMES)))
+    assert postgres_store.load_assignment(REF) == saved
+
+
+def test_what_groups_were_worth_and_why_cases_were_skipped_is_kept(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    assert GRADED.report is not None
+    [first, *_] = GRADED.report.case_results
+    skipped = replace(first, verdict=Verdict.SKIPPED, points=0.0, reason="not run: test 1 failed")
+    group = GroupResult(Group("g", GroupRule.MINIMUM), 0.0, 2.5, GroupStatus.FAILED)
+    report = replace(GRADED.report, case_results=(skipped,), groups=(group,))
+    publish(postgres_store, postgres_store.begin_attempt(make_start()), replace(GRADED, report=report))
+    kept = sql.execute(
+        "SELECT r.groups, c.reason FROM submitter.results AS r JOIN submitter.case_results AS c USING (attempt_id)"
+    ).fetchone()
+    assert kept == {
+        "groups": [
+            {"name": "g", "rule": "minimum", "score": 0.0, "max_score": 2.5, "status": "failed", "depends_on": []}
+        ],
+        "reason": "not run: test 1 failed",
+    }

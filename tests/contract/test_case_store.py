@@ -40,6 +40,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tries, View
 from submitter.ports import CaseStore
 from submitter.supplies import Supplies
@@ -103,6 +104,42 @@ def test_an_assignment_without_cases_is_known(case_store: CaseStore) -> None:
     """Rejecting its submissions, with words of its own, is the grader's decision."""
     case_store.save_assignment(replace(SQUARES, cases=()))
     assert case_store.load_assignment(REF) == replace(SQUARES, cases=())
+
+
+GROUPED = replace(
+    SQUARES,
+    groups=(
+        Group("all", GroupRule.ALL_OR_NOTHING, depends_on=("samples", "a few")),
+        Group("samples", stops_early=True),
+        Group("a few", GroupRule.MINIMUM),
+    ),
+    cases=(
+        TestCase(CaseKind.TEST, 1, "2", "4", group="samples"),
+        TestCase(CaseKind.GRADE, 1, "3", "9", 2.5, "all", limits=LimitOverrides(cpu_time_s=0.1, wall_time_s=1 / 3)),
+        TestCase(CaseKind.GRADE, 2, "4", "16", 7, role=CaseRole.BONUS, limits=LimitOverrides(memory_bytes=2**40)),
+        TestCase(CaseKind.GRADE, 3, "5", "25", 3, role=CaseRole.PENALTY, limits=LimitOverrides(output_bytes=1)),
+    ),
+)
+
+
+def test_groups_roles_and_limits_of_cases_come_back_as_they_were_saved(case_store: CaseStore) -> None:
+    case_store.save_assignment(GROUPED)
+    assert case_store.load_assignment(REF) == GROUPED
+    assert [summary.points for summary in case_store.list_assignments()] == [3.5]  # without bonus and penalty
+    case_store.save_assignment(replace(GROUPED, groups=tuple(reversed(GROUPED.groups))))
+    assert case_store.load_assignment(REF) == replace(GROUPED, groups=tuple(reversed(GROUPED.groups)))
+    case_store.save_assignment(SQUARES)
+    assert case_store.load_assignment(REF) == SQUARES
+
+
+def test_groups_that_make_no_sense_are_refused_and_nothing_is_changed(case_store: CaseStore) -> None:
+    case_store.save_assignment(SQUARES)
+    circle = (Group("a", depends_on=("b",)), Group("b", depends_on=("a",)))
+    with pytest.raises(AssignmentRefused, match="circle"):
+        case_store.save_assignment(replace(SQUARES, groups=circle))
+    with pytest.raises(AssignmentRefused, match="no group"):
+        case_store.save_assignment(replace(GROUPED, groups=()))
+    assert case_store.load_assignment(REF) == SQUARES
 
 
 def test_cases_come_in_the_order_in_which_they_run(case_store: CaseStore) -> None:
@@ -632,6 +669,19 @@ def test_a_published_result_can_be_read_back_to_be_shown_anew(case_store: CaseSt
         assert turn.results_version == "second"
     with case_store.publish_turn(case_store.begin_attempt(make_start("v2"))) as next_turn:
         assert next_turn.results_version == "second"
+
+
+def test_groups_and_what_was_skipped_can_be_read_back(case_store: CaseStore) -> None:
+    cases = (replace(CASES[0], group="g"), replace(CASES[1], role=CaseRole.PENALTY), replace(CASES[2], group="h"))
+    groups = (Group("g", GroupRule.MINIMUM), Group("h", depends_on=("g",)))
+    case_store.save_assignment(replace(SQUARES, cases=cases, groups=groups))
+    skipped = CaseResult(cases[2], RunResult(ending=Ending.EXITED), Verdict.SKIPPED, 0.0, reason="not run: g failed")
+    failed = CaseResult(cases[1], _RUN, Verdict.RUNTIME_ERROR, -cases[1].points)
+    report = summarize([CaseResult(cases[0], _RUN, Verdict.RUNTIME_ERROR, 0.0), failed, skipped], groups)
+    publish(case_store, case_store.begin_attempt(make_start()), Outcome(report=report))
+    with case_store.reshow_turn(REF, KEY.subid) as turn:
+        assert turn is not None
+        assert turn.account.report == report
 
 
 def test_a_case_that_was_replaced_or_removed_is_named_and_its_text_is_not_given(case_store: CaseStore) -> None:

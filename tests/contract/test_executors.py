@@ -1,6 +1,7 @@
 """Executors and their pool on the real launchers: what is lent, changed, replaced, swept and ended."""
 
 import contextlib
+import gc
 import os
 import re
 import runpy
@@ -107,6 +108,22 @@ def test_an_executor_may_wait_for_longer_than_the_client_library_does(monkeypatc
         assert is_well(executor)
     finally:
         executor.close()
+
+
+def test_executors_that_have_ended_leave_no_descriptors_open(sandbox_name: str) -> None:
+    """Not even until garbage is collected: a daemon replaces executors all day."""
+    launcher = make_launcher(sandbox_name)
+    counts = []
+    gc.disable()
+    try:
+        for _ in range(4):
+            executor = launcher.start(STANDARD_ROOM)
+            assert is_well(executor)
+            executor.close()
+            counts.append(len(os.listdir("/proc/self/fd")))
+    finally:
+        gc.enable()
+    assert counts[-1] <= counts[0]
 
 
 @pytest.mark.docker

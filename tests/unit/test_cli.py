@@ -348,6 +348,9 @@ def test_check_prints_one_object_for_each_program_in_the_order_given(folder: Pat
         "memory_bytes": int,
         "exit_code": (int, type(None)),
         "signal": (int, type(None)),
+        "group": (str, type(None)),
+        "role": str,
+        "reason": (str, type(None)),
     }
     for line in lines[:4]:
         assert set(line) == {"program", "score", "max_score", "cases"}

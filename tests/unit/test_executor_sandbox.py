@@ -11,6 +11,7 @@ from submitter.errors import ExecutorLost, NotBegun, SandboxUnavailable
 from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Room
 from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
+from submitter.executors.wire import decode_answer
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 
 READY = b'{"ready": true, "box": true}'
@@ -344,3 +345,59 @@ def test_a_later_case_that_cannot_be_begun_is_tried_in_a_fresh_executor() -> Non
     launcher = ScriptedLauncher(play)
     assert [result.stdout for result in sandbox_of(launcher).run(job())] == [b"a", b"b", b"c"]
     assert len(launcher.started) == 2
+
+
+# -- cases that nobody wants any more -----------------------------------------------------------------------------
+
+
+def inputs_sent(executor: ScriptedExecutor) -> list[str]:
+    return [said["arguments"][0] for said in map(json.loads, executor.lines[1:]) if "arguments" in said]
+
+
+def test_a_case_that_is_not_wanted_is_not_sent_and_its_executor_stays_clean() -> None:
+    launcher = ScriptedLauncher(answer)
+    results = list(sandbox_of(launcher).run(replace(job(), is_wanted=lambda number: number != 1)))
+    assert [result.ending for result in results] == [Ending.EXITED, Ending.NOT_RUN, Ending.EXITED]
+    [executor] = launcher.started
+    assert inputs_sent(executor) == [A, C]
+    assert json.loads(executor.lines[-1]) == {"done": True}
+
+
+def test_a_case_that_may_not_be_wanted_waits_for_the_results_before_it() -> None:
+    """Sent ahead, the executor would begin with it."""
+    given: list[RunResult] = []
+    sent_when_asked: list[int] = []
+
+    def is_wanted(number: int) -> bool | None:
+        return True if number == 0 else None if len(given) < number else number != 2
+
+    def play(text: str) -> bytes:
+        sent_when_asked.append(len(inputs_sent(launcher.started[0])))
+        return answer(text)
+
+    launcher = ScriptedLauncher(play)
+    for result in sandbox_of(launcher).run(replace(job(), is_wanted=is_wanted)):
+        given.append(result)
+    assert sent_when_asked == [1, 2]
+    assert [result.ending for result in given] == [Ending.EXITED, Ending.EXITED, Ending.NOT_RUN]
+
+
+def test_for_cases_that_nobody_wants_no_executor_is_lent() -> None:
+    launcher = ScriptedLauncher(answer)
+    results = list(sandbox_of(launcher).run(replace(job(), is_wanted=lambda _: False)))
+    assert [result.ending for result in results] == [Ending.NOT_RUN] * 3
+    assert launcher.started == []
+
+
+def test_after_a_loss_the_right_cases_are_left_out() -> None:
+    launcher = ScriptedLauncher(losing({B: 1}, ExecutorLost("gone")))
+    results = list(sandbox_of(launcher).run(replace(job(), is_wanted=lambda number: number != 2)))
+    assert [result.ending for result in results] == [Ending.EXITED, Ending.EXITED, Ending.NOT_RUN]
+    assert inputs_sent(launcher.started[1]) == [B]
+
+
+def test_an_executor_cannot_say_that_a_case_was_not_run() -> None:
+    """It would be a way not to fail."""
+    says = answer("").replace(b'"exited"', b'"not_run"')
+    with pytest.raises(ExecutorLost):
+        decode_answer(says, Limits())

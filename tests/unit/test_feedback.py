@@ -40,6 +40,7 @@ from submitter.model import (
     TestCase,
 )
 from submitter.notifier import Notifier
+from submitter.points import Group, GroupRule
 from submitter.policy import Feedback, Late, Level, Moment, Policy, Stages, Terms, Tries, View
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
@@ -81,11 +82,13 @@ TELLS = {
 class World:
     """A bucket, a database, a mail service and a host, with one clock for all."""
 
-    def __init__(self, directory: Path, policy: Policy, cases: tuple[TestCase, ...] = CASES) -> None:
+    def __init__(
+        self, directory: Path, policy: Policy, cases: tuple[TestCase, ...] = CASES, groups: tuple[Group, ...] = ()
+    ) -> None:
         self.now = DUE - timedelta(days=10)
         self.store = MemoryResultStore(now=lambda: self.now)
         self.cases = MemoryCaseStore(now=lambda: self.now)
-        self.assignment = Assignment(ref=REF, cases=cases, notices=True, policy=policy)
+        self.assignment = Assignment(ref=REF, cases=cases, groups=groups, notices=True, policy=policy)
         self.cases.save_assignment(self.assignment)
         self.cases.register(TOKEN, "ada@example.org")
         self.mailer = FakeMailer()
@@ -298,6 +301,65 @@ def test_a_hidden_case_more_or_less_changes_nothing_that_is_shown(make_world: Ma
         world.hand_in()
         seen.append((world.text(KEY.results), world.text(KEY.out), world.mails))
     assert len(set(seen)) == 1
+
+
+GROUPS = (
+    Group("open"),
+    Group("mixed", stops_early=True),
+    Group("tok-below", GroupRule.MINIMUM, depends_on=("open",)),
+    Group("tok-last", depends_on=("tok-below", "mixed")),
+)
+GROUPED = (
+    replace(CASES[0], group="open"),
+    TestCase(CaseKind.TEST, 2, "open-input-2", "open-stdout", 1.0, group="mixed"),
+    TestCase(CaseKind.TEST, 3, "open-input-3", "open-stdout", 0.5),
+    replace(HIDDEN_CASES[0], group="tok-below"),
+    replace(HIDDEN_CASES[1], group="tok-below"),
+    replace(HIDDEN_CASES[2], group="mixed"),
+    replace(HIDDEN_CASES[3], group="tok-last"),
+)
+
+
+def test_a_group_is_shown_when_the_points_of_all_its_cases_are(make_world: MakeWorld) -> None:
+    """The mixed one has a hidden case: what it is worth, added to what is shown, would tell of it."""
+    hidden = make_world(Policy(feedback=Feedback(grade=Stages(Level.NOTHING))), cases=GROUPED, groups=GROUPS)
+    hidden.hand_in()
+    assert [(one["name"], one["score"]) for one in hidden.results["groups"]] == [("open", 2.0)]
+    assert (hidden.results["score"], hidden.results["max_score"]) == (2.5, 2.5)
+    assert "tok" not in hidden.text(KEY.results)
+
+    shown = make_world(Policy(), cases=GROUPED, groups=GROUPS)
+    shown.hand_in()
+    worth = [(one["name"], one["score"], one["status"]) for one in shown.results["groups"]]
+    assert worth == [
+        ("open", 2.0, "passed"),
+        ("mixed", 1.0, "partial"),
+        ("tok-below", 0.0, "failed"),
+        ("tok-last", 0.0, "skipped"),
+    ]
+    assert shown.results["score"] == 3.5
+    assert [one["verdict"] for one in shown.results["tests"]][-1] == "skipped"
+
+
+def test_a_group_that_hangs_on_hidden_cases_is_hidden(make_world: MakeWorld) -> None:
+    """Grade cases are shown here and test cases are not, of which one failed in a group that others depend on."""
+    failed = TestCase(CaseKind.TEST, 1, "tok-input-3", "tok-expected", group="first")
+    later = TestCase(CaseKind.GRADE, 1, "open-input", "open-stdout", group="later")
+    policy = Policy(feedback=Feedback(test=Stages(Level.NOTHING), grade=Stages(Level.DIFF)))
+    groups = (Group("first"), Group("later", depends_on=("first",)))
+    world = make_world(policy, cases=(failed, later), groups=groups)
+    world.hand_in()
+    assert "groups" not in world.results
+    assert "first" not in world.text(KEY.results)
+
+
+def test_groups_are_shown_once_they_are_published(make_world: MakeWorld) -> None:
+    feedback = Feedback(grade=Stages(Level.NOTHING, None, Level.POINTS))
+    world = make_world(Policy(feedback=feedback), cases=GROUPED, groups=GROUPS)
+    world.hand_in()
+    list(publish(world.cases, world.store, REF))
+    assert [one["name"] for one in world.results["groups"]] == [group.name for group in GROUPS]
+    assert world.results["score"] == 3.5
 
 
 @pytest.mark.parametrize(

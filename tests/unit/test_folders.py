@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from submitter import folders
 from submitter.adapters.memory import MemoryResultStore
 from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, StoreUnavailable
-from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder, write_folder
+from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder, read_grading, write_folder
 from submitter.model import CaseKind, TestCase
+from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 
 TEST, GRADE = CaseKind.TEST, CaseKind.GRADE
 
@@ -210,6 +212,131 @@ def test_exported_folder_says_how_outputs_are_compared(tmp_path: Path) -> None:
     comparison = Comparison.parse("numbers relative=0.5 ignore_case")
     write_folder(tmp_path, (TestCase(TEST, 1, "2", "4"),), comparison)
     assert read_comparison(local_reader(tmp_path)) == comparison
+
+
+# -- grading.toml -------------------------------------------------------------------------------------------------
+
+THREE_AND_TWO = {"test.in": b"1\n2\n3\n", "test.out": b"1\n2\n3\n", "grade.in": b"4\n5\n", "grade.out": b"4\n5\n"}
+
+
+def read_with(text: str) -> tuple[tuple[TestCase, ...], tuple[Group, ...]]:
+    return read_grading((THREE_AND_TWO | {"grading.toml": text.encode()}).get)
+
+
+def test_grading_file_says_what_cases_are_worth_their_groups_and_limits() -> None:
+    cases, groups = read_with(
+        """
+        [[group]]
+        name = "samples"
+        rule = "minimum"
+        stops_early = true
+        cases = ["test 1-2"]
+
+        [[group]]
+        name = "rest"
+        depends_on = ["samples"]
+        cases = ["test 3", "grade 1"]
+
+        [[case]]
+        cases = ["grade 1-2"]
+        points = 2.5
+        cpu_time_s = 5
+        output_bytes = 100
+
+        [[case]]
+        cases = ["grade 2"]
+        role = "bonus"
+        cpu_time_s = 6
+        """
+    )
+    assert groups == (Group("samples", GroupRule.MINIMUM, True), Group("rest", depends_on=("samples",)))
+    assert [(case.name, case.points, case.group, case.role) for case in cases] == [
+        ("test 1", 1, "samples", "regular"),
+        ("test 2", 1, "samples", "regular"),
+        ("test 3", 1, "rest", "regular"),
+        ("grade 1", 2.5, "rest", "regular"),
+        ("grade 2", 2.5, None, "bonus"),
+    ]
+    assert [case.limits for case in cases[3:]] == [
+        LimitOverrides(cpu_time_s=5, output_bytes=100),
+        LimitOverrides(cpu_time_s=6, output_bytes=100),
+    ]
+
+
+def test_folder_without_grading_file_has_no_groups() -> None:
+    assert read_grading(THREE_AND_TWO.get) == (read(THREE_AND_TWO), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[[group]", "is no TOML"),
+        ("groups = 1", r"'groups' means nothing here; write \[\[group\]\] and"),
+        ("[group]\nname = 'a'", r"begins with \[\[group\]\]"),
+        ("[[group]]\nname = 'a'", r"number 1: say which: cases = \["),
+        ("[[group]]\ncases = ['test 1']", "give it a name"),
+        ("[[group]]\nname = 'a'\ncases = ['test 4']", "no case test 4; the folder has 3 test cases"),
+        ("[[group]]\nname = 'a'\ncases = ['test 1-999999999']", "no case test 999999999"),
+        ("[[group]]\nname = 'a'\ncases = ['test 2-1']", "runs backwards"),
+        ("[[group]]\nname = 'a'\ncases = ['tests']", "names no case; write"),
+        ("[[group]]\nname = 'a'\ncases = [1]", "1 names no case; write"),
+        ("[[group]]\nname = 'a'\nrule = 'best'\ncases = []", "rule is one of sum, minimum, all_or_nothing, not 'best'"),
+        ("[[group]]\nname = 'a'\nstops_early = 'yes'\ncases = []", "is true or false"),
+        ("[[group]]\nname = 'a'\ndepends_on = 'b'\ncases = []", "lists names of groups"),
+        (
+            "[[group]]\nname = 'a'\ndepends_on = ['b']\ncases = []",
+            "the group “a” depends on “b”, which is",
+        ),
+        (
+            "[[group]]\nname = 'a'\nstop_early = true\ncases = []",
+            "'stop_early' means nothing here; there are name",
+        ),
+        (
+            "[[group]]\nname = 'a'\ncases = ['test 1']\n[[group]]\nname = 'b'\ncases = ['test 1-2']",
+            r"\[\[group\]\] number 2: test 1 is in the group “a” already",
+        ),
+        ("[[case]]\ncases = ['test 1']\npoints = -1", "points is a number of 0 or more, not -1"),
+        ("[[case]]\ncases = ['test 1']\npoints = nan", "points is a number of 0 or more, not nan"),
+        ("[[case]]\ncases = ['test 1']\npoints = true", "points is a number of 0 or more, not True"),
+        ("[[case]]\ncases = ['test 1']\nrole = 'extra'", "role is one of regular, bonus, penalty"),
+        ("[[case]]\ncases = ['test 1']\nwall_time_s = 0", "wall_time_s is a number greater than 0"),
+        ("[[case]]\ncases = ['test 1']\nmemory_bytes = 1.5", "whole number of bytes"),
+    ],
+)
+def test_grading_file_that_makes_no_sense_is_refused_and_says_what_to_write(text: str, why: str) -> None:
+    with pytest.raises(AssignmentRefused, match=why):
+        read_with(text)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_exported_groups_points_and_limits_are_imported_as_the_same(data: st.DataObject) -> None:
+    names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1, max_size=8)
+    groups = tuple(
+        Group(name, data.draw(st.sampled_from(GroupRule)), data.draw(st.booleans()))
+        for name in data.draw(st.lists(names, max_size=3, unique=True))
+    )
+    groups = tuple(replace(group, depends_on=tuple(one.name for one in groups[:n])) for n, group in enumerate(groups))
+    some = st.sampled_from([LimitOverrides(), LimitOverrides(cpu_time_s=0.1), LimitOverrides(memory_bytes=2**40)])
+    border = data.draw(st.integers(0, len(groups)))  # test cases never wait for grade cases
+    open_to = {CaseKind.TEST: groups[: border + 1], CaseKind.GRADE: groups[border:]}
+    cases = []
+    for case in read(THREE_AND_TWO):
+        group = data.draw(st.sampled_from([None, *(group.name for group in open_to[case.kind])]))
+        role = data.draw(st.sampled_from(CaseRole)) if group is None else CaseRole.REGULAR
+        points = data.draw(st.floats(0, 1e30))
+        cases.append(replace(case, points=points, group=group, role=role, limits=data.draw(some)))
+    with tempfile.TemporaryDirectory() as directory:
+        write_folder(Path(directory), tuple(cases), groups=groups)
+        assert read_grading(local_reader(Path(directory))) == (tuple(cases), groups)
+
+
+def test_export_with_nothing_to_say_leaves_no_old_grading_file(tmp_path: Path) -> None:
+    cases = read(THREE_AND_TWO)
+    write_folder(tmp_path, cases, groups=(Group("g"),))
+    assert (tmp_path / "grading.toml").exists()
+    write_folder(tmp_path, cases)
+    assert not (tmp_path / "grading.toml").exists()
 
 
 # -- a bucket -----------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import Group, LimitOverrides
 from submitter.workdir import WorkDirectory, work_directory
 
 NAME = "0123456789abcdef" * 2
@@ -339,4 +340,84 @@ def test_sound_assignment_passes_the_check() -> None:
 )
 def test_faulty_assignment_is_refused_before_it_is_stored(faulty: Assignment, why: str) -> None:
     with pytest.raises(AssignmentRefused, match=why):
+        check_assignment(faulty)
+
+
+# -- groups, and a case's own limits ------------------------------------------------------------------------------
+
+
+def test_cases_that_cannot_earn_anything_any_more_are_not_run(tmp_path: Path) -> None:
+    cases = (
+        TestCase(TEST, 1, "late", "x", group="late"),
+        TestCase(TEST, 2, "first", "x", group="first"),
+        TestCase(TEST, 3, "second", "x", group="first"),
+        TestCase(GRADE, 1, "alone", "right"),
+    )
+    groups = (Group("late", depends_on=("first",)), Group("first", stops_early=True))
+    seen: list[str] = []
+
+    def answer(_: Job, case: CaseInput) -> RunResult:
+        seen.append(case.arguments[0])
+        return RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"right")
+
+    report = Grader(FakeSandbox(answer), tmp_path).grade(assignment(*cases, groups=groups), b"program", NAME)
+    assert seen == ["first", "alone"]
+    assert [result.case for result in report.case_results] == list(cases)
+    assert [result.verdict.code for result in report.case_results] == ["SK", "WA", "SK", "AC"]
+    assert [result.reason for result in report.case_results] == [
+        "not run: the group “first” was not passed",
+        None,
+        "not run: test 2 of the group “first” failed",
+        None,
+    ]
+    assert (report.score, report.max_score) == (1.0, 4.0)
+    assert [group.status for group in report.groups] == ["skipped", "failed"]
+
+
+def test_what_comes_before_decides_whether_a_case_may_be_run_ahead(tmp_path: Path) -> None:
+    """A sandbox begins with a case as soon as it is certain that it is wanted."""
+    asked: list[list[bool | None]] = []
+
+    def answer(job: Job, _: CaseInput) -> RunResult:
+        asked.append([job.is_wanted(number) for number in range(len(job.inputs))])
+        return RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"x")
+
+    cases = [TestCase(TEST, number, "1", "x", group="g" if number < 3 else None) for number in (1, 2, 3)]
+    graded = assignment(*cases, groups=(Group("g", stops_early=True),))
+    Grader(FakeSandbox(answer), tmp_path).grade(graded, b"program", NAME)
+    assert asked == [[True, None, True], [True, True, True], [True, True, True]]
+
+
+def test_a_case_with_limits_of_its_own_is_run_and_judged_by_them(tmp_path: Path) -> None:
+    own = LimitOverrides(cpu_time_s=5.0, memory_bytes=1 << 20)
+    cases = (TestCase(TEST, 1, "a", "x"), TestCase(TEST, 2, "b", "x", limits=own), TestCase(GRADE, 1, "c", "x"))
+    slow = RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"x", cpu_time_s=4.0)
+    sandbox = FakeSandbox(lambda *_: slow)
+    report = Grader(sandbox, tmp_path).grade(assignment(*cases), b"program", NAME)
+    assert [result.verdict.code for result in report.case_results] == ["TLE", "AC", "TLE"]
+    assert [(job.limits, len(job.inputs)) for job in sandbox.jobs] == [
+        (Limits(), 1),
+        (Limits(cpu_time_s=5.0, memory_bytes=1 << 20), 1),
+        (Limits(), 1),
+    ]
+
+
+def test_a_program_that_does_not_compile_is_told_so_in_every_case_and_asked_once(tmp_path: Path) -> None:
+    cases = (
+        TestCase(TEST, 1, "a", "x", group="g"),
+        TestCase(TEST, 2, "b", "x", group="g"),
+        TestCase(TEST, 3, "c", "x", limits=LimitOverrides(cpu_time_s=5.0)),
+    )
+    sandbox = FakeSandbox(lambda *_: RunResult(ending=Ending.COMPILE_ERROR, cpu_time_s=0.5))
+    graded = assignment(*cases, groups=(Group("g", stops_early=True),))
+    report = Grader(sandbox, tmp_path).grade(graded, b"program", NAME)
+    assert [result.verdict.code for result in report.case_results] == ["CE", "CE", "CE"]
+    assert len(sandbox.jobs) == 1
+
+
+def test_groups_that_make_no_sense_are_the_instructors_fault(tmp_path: Path) -> None:
+    faulty = assignment(groups=(Group("g", depends_on=("g",)),))
+    with pytest.raises(SubmissionRejected, match="Tell your instructor"):
+        Grader(everything_right(), tmp_path).grade(faulty, b"program", NAME)
+    with pytest.raises(AssignmentRefused, match="circle"):
         check_assignment(faulty)

@@ -10,11 +10,12 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison", "policy", "supplies"}),
+    frozenset({"comparison", "points", "policy", "supplies"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
     frozenset({"comparing", "resources"}),
-    frozenset({"hints", "languages"}),
+    frozenset({"hints", "languages", "scoring"}),
+    frozenset({"grading_file"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset(
         {
@@ -101,8 +102,11 @@ PURE = {
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
     "supplies": {"dataclasses", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
+    "points": {"dataclasses", "enum"},
+    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
+    "scoring": {"collections", "math", "re", "typing"},
     "verdict": {"collections", "math", "typing"},
-    "results": {"datetime", "json", "re", "typing"},
+    "results": {"dataclasses", "datetime", "json", "re", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"collections", "json", "re", "typing", "unicodedata", "urllib"},
     "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
@@ -184,7 +188,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "comparison", "policy", "supplies", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "policy", "supplies", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:

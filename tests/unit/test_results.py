@@ -25,6 +25,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.points import CaseRole, Group, GroupRule
 from submitter.results import (
     SHOWN_TEXT_CHARS,
     case_inputs_file,
@@ -389,3 +390,40 @@ def test_every_verdict_is_explained(verdict: Verdict) -> None:
 def test_long_outputs_are_quoted_in_short_in_the_explanation() -> None:
     [result] = report_of(exited(b"x" * 100_000)).case_results
     assert len(explain(result)) < 300
+
+
+# -- groups, bonus and penalty cases, cases that were skipped -----------------------------------------------------
+
+
+def test_groups_and_skipped_cases_are_told() -> None:
+    not_run = RunResult(ending=Ending.NOT_RUN)
+    cases = (
+        TestCase(TEST, 1, "2", "4", 2, "samples"),
+        TestCase(TEST, 2, "3", "9", 2, "samples"),
+        TestCase(TEST, 3, "4", "16", 3, role=CaseRole.PENALTY),
+        TestCase(GRADE, 1, "secret", "secret", 5, role=CaseRole.BONUS),
+    )
+    runs = (exited(b"5"), not_run, exited(b"7"), exited(b"secret"))
+    results = [
+        judge_case(Limits(), Comparison.EXACT, case, run, "not run: test 1 failed" if run is not_run else None)
+        for case, run in zip(cases, runs, strict=True)
+    ]
+    report = summarize(results, [Group("samples", GroupRule.MINIMUM, stops_early=True)])
+    assert encode_out(report) == b"5\n\n7\n"  # line N stays test case N
+    document = read(encode_graded(KEY, report))
+    assert (document["score"], document["max_score"]) == (2.0, 4.0)
+    assert document["groups"] == [
+        {"name": "samples", "rule": "minimum", "score": 0.0, "max_score": 4.0, "status": "failed"}
+    ]
+    told = [
+        (test["status"], test["verdict"], test["score"], test["max_score"], test.get("group"), test.get("role"))
+        for test in document["tests"]
+    ]
+    assert told == [
+        ("failed", "wrong_answer", 0.0, 2, "samples", None),
+        ("failed", "skipped", 0.0, 2, "samples", None),
+        ("failed", "wrong_answer", -3.0, 0.0, None, "penalty"),
+        ("passed", "accepted", 5.0, 5, None, "bonus"),
+    ]
+    assert document["tests"][1]["output"] == "not run: test 1 failed"
+    assert "output" not in document["tests"][3]

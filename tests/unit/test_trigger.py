@@ -176,6 +176,7 @@ def test_lambda_needs_nothing_but_the_files_that_are_deployed_with_it() -> None:
         "submitter.comparison",
         "submitter.errors",
         "submitter.model",
+        "submitter.points",
         "submitter.policy",
         "submitter.protocol",
         "submitter.trigger",
