@@ -958,6 +958,8 @@ class Unpacker:
             raise ArchiveRefused(f"A name in it, {ascii(name)[:100]}, {what}. Rename it, or leave it out.")
         if parts[0] == "__MACOSX" or parts[-1] == ".DS_Store":
             return None  # what macOS adds
+        if parts[0] == ".local":
+            return None  # a fresh interpreter would find packages of its user's there, and a forked one would not
         return "/".join(parts)
 
     def make_directory(self, path: str) -> None:

@@ -6,6 +6,7 @@ import gzip
 import random
 import shutil
 import stat
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -97,6 +98,25 @@ def test_each_case_finds_the_same_files_at_every_level(sandbox_name: str, level:
         results = run(sandbox, zipped(SEVERAL), "1", "2", "3", "4", "5")
         assert [result.stdout.decode() for result in results] == [SAID.format(n, "mine", "mine") for n in range(1, 6)]
         assert [result.stderr for result in results] == [b""] * 5
+
+
+def test_a_change_that_leaves_no_trace_in_the_file_system_is_undone(sandbox: ExecutorSandbox) -> None:
+    """As many bytes, in the same file, a moment after it was laid there."""
+    program = "with open('data.txt', 'r+') as file:\n    print(file.read())\n    file.seek(0)\n    file.write('other')"
+    results = run(sandbox, zipped({"main.py": program, "data.txt": "first"}), "1", "2", "3", "4", "5", "6")
+    assert [result.stdout for result in results] == [b"first\n"] * 6
+
+
+def test_a_program_is_what_python_runs_at_every_level(sandbox: ExecutorSandbox) -> None:
+    """Its working directory is its home, too; but what lies there is no part of the interpreter."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    places = [f".local/lib/{name}/site-packages" for name in (version, "python3.11", "python3.13")]
+    files = {"main.py": "import os, sys\nprint(os.listdir())\ntry:\n    import ours\nexcept ImportError: print('no')"}
+    for place in places:
+        files |= {f"{place}/a.pth": "import sys; print('pth')", f"{place}/usercustomize.py": "print('user')"}
+        files |= {f"{place}/ours.py": "print('ours')"}
+    [result] = run(sandbox, zipped(files))
+    assert result.stdout == b"['main.py']\nno\n"
 
 
 @pytest.mark.parametrize("made", [tarred(SEVERAL), gzip.compress(tarred(SEVERAL)), zipped(SEVERAL, zipfile.ZIP_STORED)])
