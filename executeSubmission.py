@@ -743,9 +743,8 @@ def compiles(program: str) -> bool:
         text = source.read()
     stderr: Any = sys.stderr
     sys.stderr = None  # warnings are printed when it is compiled to be run
-    directory = sys.path.pop(
-        0
-    )  # or what is imported to say what is wrong could be the program's, and nothing of it runs
+    # From Python 3.13 saying what is wrong imports a module, which could be one of the program's, and none of it runs yet.
+    directory = sys.path.pop(0)
     try:
         if b"\0" in text:
             compile(text, program, "exec", dont_inherit=True)  # refuses it

@@ -166,7 +166,7 @@ def test_files_are_no_part_of_what_a_case_may_use(sandbox: ExecutorSandbox) -> N
     limits = dataclasses.replace(LIMITS, memory_bytes=48 * MIB, file_bytes=40 * MIB, wall_time_s=20.0, cpu_time_s=8.0)
     program = (
         "import os, time\nheld = bytearray(20 << 20)\n"
-        "open('x', 'wb').write(bytes(4 << 20))\ntime.sleep(0.1)\nprint('kept', os.path.getsize('big'))"
+        "open('x', 'wb').write(bytes(8 << 20))\ntime.sleep(0.1)\nprint('kept', os.path.getsize('big'))"
     )
     [result] = run(sandbox, zipped({"main.py": program, "big": bytes(36 * MIB)}), limits=limits)
     assert (result.ending, result.stdout) == (Ending.EXITED, b"kept %d\n" % (36 * MIB)), result
@@ -396,6 +396,10 @@ def test_files_called_as_modules_are_for_their_own_program_alone(sandbox_name: s
                     "random",
                     "resource",
                 ], said
+            # The assignment's archive is unpacked when the student's files are there already.
+            ours = gzip.compress(tarred({"data.txt": "x"}))
+            [result] = run(sandbox, zipped(evil | {"main.py": "print(open('data.txt').read())"}), files=ours)
+            assert (result.stdout, result.stderr) == (b"x\n", b"")
             [after] = run(sandbox, innocent)
             assert (after.exit_code, after.stderr) == (0, b"")
 

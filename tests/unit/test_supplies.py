@@ -80,10 +80,10 @@ def test_an_archive_that_is_too_large_is_refused_before_anything_is_unpacked(tmp
 
 def test_a_program_of_one_file_is_still_taken_and_called_as_the_assignment_says(tmp_path: Path) -> None:
     sandbox = everything_right()
-    supplies = Supplies(main_file="main.py", archive=FILES)
+    supplies = Supplies(main_file="main.py", archive=FILES, preload=("numpy",))
     Grader(sandbox, tmp_path).grade(assignment(supplies=supplies), b"print(4)", "a" * 32)
     [job] = sandbox.jobs
-    assert (job.is_archive, job.file_name, job.files) == (False, "main.py", FILES)
+    assert (job.is_archive, job.file_name, job.files, job.preload) == (False, "main.py", FILES, ("numpy",))
     with pytest.raises(SubmissionRejected, match="NUL byte"):
         Grader(sandbox, tmp_path).grade(assignment(supplies=supplies), b"print(4)\0", "a" * 32)
 
