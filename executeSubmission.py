@@ -743,7 +743,7 @@ def compiles(program: str) -> bool:
         text = source.read()
     stderr: Any = sys.stderr
     sys.stderr = None  # warnings are printed when it is compiled to be run
-    # From Python 3.13 saying what is wrong imports a module, which could be one of the program's, and none of it runs yet.
+    # From Python 3.13 to say what is wrong imports a module, which could be one of the program's: none of it runs yet.
     directory = sys.path.pop(0)
     try:
         if b"\0" in text:
@@ -825,7 +825,7 @@ def become_unpacker(words: list[bytes], fault: int) -> NoReturn:
             there = sorted(path for path, is_file in theirs.seen.items() if is_file)
             shown = ", ".join(ascii(path)[1:-1] for path in there[:10]) + (", ..." if len(there) > 10 else "")
             raise ArchiveRefused(
-                f"Your archive has no {file_name}, which is the program to run; it has: {shown or 'nothing'}. "
+                f"It has no {file_name}, which is the program to run. It has: {shown or 'nothing'}. "
                 f"Put {file_name} at its top."
             )
         status = 0
@@ -957,7 +957,7 @@ class Unpacker:
             raise ArchiveRefused(f"A name in it, {ascii(name)[:100]}, {what}. Rename it, or leave it out.")
         if parts[0] == "__MACOSX" or parts[-1] == ".DS_Store":
             return None  # what macOS adds
-        if parts[0] == ".local":
+        if ".local" in parts[:2]:  # the first may be the directory around everything
             return None  # a fresh interpreter would find packages of its user's there, and a forked one would not
         return "/".join(parts)
 

@@ -115,8 +115,9 @@ def test_a_program_is_what_python_runs_at_every_level(sandbox: ExecutorSandbox) 
     for place in places:
         files |= {f"{place}/a.pth": "import sys; print('pth')", f"{place}/usercustomize.py": "print('user')"}
         files |= {f"{place}/ours.py": "print('ours')"}
-    [result] = run(sandbox, zipped(files))
-    assert result.stdout == b"['main.py']\nno\n"
+    for around in ("", "project/"):
+        [result] = run(sandbox, zipped({f"{around}{name}": content for name, content in files.items()}))
+        assert result.stdout == b"['main.py']\nno\n"
 
 
 @pytest.mark.parametrize("made", [tarred(SEVERAL), gzip.compress(tarred(SEVERAL)), zipped(SEVERAL, zipfile.ZIP_STORED)])
@@ -243,7 +244,7 @@ REFUSED = {
     "nothing-in-it": (zipped({}), "has no main.py"),
     "no-main": (
         zipped({"other.py": RAN}),
-        "Your archive has no main.py, which is the program to run; it has: other.py.",
+        "not unpacked. It has no main.py, which is the program to run. It has: other.py.",
     ),
     "main-is-a-directory": (zipped({"main.py/x": RAN}), "has no main.py"),
     "cut-short": (RAN_ARCHIVE[:-30], "It is damaged"),
