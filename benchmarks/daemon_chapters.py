@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks import processes
 from benchmarks.cost import rows as cost_rows
+from benchmarks.emulator import emulator_name
 from benchmarks.levels import SANDBOXES, level_name
 from benchmarks.plan import Plan
 from benchmarks.report import Cell, Table
@@ -57,7 +58,8 @@ def service(plan: Plan) -> Table:
             rows.append((name, submissions, served.per_second, ratio, served.cpu_ms, ""))
     notes = [
         f"The daemon as a process of its own, {EXECUTORS} submissions of {CASES} cases at once.",
-        "The embedded services run on the same processors. Messages are sent without a trigger, few at a time.",
+        f"S3 and SQS ({emulator_name()}) and Postgres run on the same processors. Messages are sent without a trigger, "
+        "few at a time.",
         "The processor time is the daemon's own process's, without the executors.",
     ]
     return Table("service", "How many submissions the daemon takes through", columns, rows, notes)

@@ -2,8 +2,8 @@
 The daemon as a process of its own, on embedded services, fed with messages: how fast, at what cost, with what memory.
 
 There is no trigger: what is measured is the daemon, so the programs lie in the
-bucket beforehand and the messages are sent from here, few at a time, since the
-emulator's `receive` looks at every message in the queue.
+bucket beforehand and the messages are sent from here, few at a time, since an
+emulator's `receive` may look at every message in the queue.
 """
 
 import os
@@ -20,11 +20,11 @@ from typing import Self
 import psycopg
 
 from benchmarks import processes
+from benchmarks.emulator import emulator
 from benchmarks.work import PROGRAM, Failed
 from submitter import migrations
 from submitter.adapters.aws import make_client
 from submitter.adapters.s3 import S3ResultStore
-from submitter.embedded_aws import EmbeddedAws
 from submitter.embedded_postgres import EmbeddedPostgres
 from submitter.model import AssignmentRef
 from submitter.protocol import encode_body
@@ -83,7 +83,7 @@ class Service:
     def __enter__(self) -> Self:
         with ExitStack() as started:
             directory = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="submitter-service-")))
-            aws = started.enter_context(EmbeddedAws())
+            aws = started.enter_context(emulator())
             self._queue_url, self._sqs = aws.make_queue(QUEUE), aws.sqs
             aws.s3.create_bucket(Bucket=BUCKET)
             postgres = started.enter_context(EmbeddedPostgres(directory, durable=False))

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from submitter.accounts import Account, cases_of
+from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.grading import Grader
 from submitter.languages import language_of_file
-from submitter.model import Assignment, GradeReport
+from submitter.model import Assignment, AssignmentRef, GradeReport, ShownPoints, SubmissionState
 from submitter.ports import Sandbox
 from submitter.results import group_entry
 from submitter.scoring import max_score
@@ -27,6 +29,8 @@ class Checked:
     max_score: float
     report: GradeReport | None
     reason: str | None = None
+    language: str | None = None
+    comparison: Comparison | None = None
 
     @property
     def passed_everything(self) -> bool:
@@ -61,6 +65,25 @@ class Checked:
         return document
 
 
+def account_of(ref: AssignmentRef, checked: Checked) -> Account:
+    """A checked program for the reports that a submission has."""
+    report = checked.report
+    return Account(
+        ref=ref,
+        name=str(checked.path),
+        state=SubmissionState.GRADED if report else SubmissionState.REJECTED,
+        language=checked.language,
+        comparison=checked.comparison,
+        score=report.score if report else 0.0,
+        max_score=checked.max_score,
+        shown=ShownPoints(report.score if report else 0.0, checked.max_score),
+        execution_time_s=report.execution_time_s if report else 0.0,
+        reason=checked.reason,
+        cases=cases_of(report) if report else (),
+        groups=report.groups if report else (),
+    )
+
+
 def check_programs(
     sandbox: Sandbox,
     assignment: Assignment,
@@ -93,7 +116,7 @@ def check_programs(
                 language = language_of_file(path) if by_extension else assignment.language
                 graded = dataclasses.replace(assignment, language=language)
                 report = Grader(sandbox, Path(root, str(number))).grade(graded, program, name)
-                return Checked(path, most, report)
+                return Checked(path, most, report, None, language, assignment.comparison)
             except SubmissionRejected as exc:
                 return Checked(path, most, None, str(exc))
             finally:

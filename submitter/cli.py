@@ -15,7 +15,18 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, notices, packages, policies, queues, similar, supplies
+from submitter.commands import (
+    courses,
+    grading,
+    machine,
+    notices,
+    packages,
+    policies,
+    queues,
+    results,
+    similar,
+    supplies,
+)
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -74,6 +85,7 @@ for _command in (
     policies.assignment,
     policies.publish,
     similar.similar,
+    results.results,
 ):
     cli.add_command(_command)
 courses.cases.add_command(packages.verify)

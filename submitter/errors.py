@@ -32,6 +32,10 @@ class AssignmentRefused(SubmitterError):
     """Case files or an assignment that an admin gave us do not hold together; nothing of them was stored."""
 
 
+class ReportUnwritable(SubmitterError):
+    """A report cannot be written to the file or directory that somebody named."""
+
+
 class NewerUpload(SubmitterError):
     """A newer upload of the submission arrived while this one was graded: its own result is the one to show."""
 

@@ -429,16 +429,21 @@ def shown_points(report: GradeReport, terms: Terms) -> ShownPoints:
 def shown_groups(report: GradeReport, view: View) -> tuple[GroupResult, ...]:
     """The groups of which the points of all cases are shown, and those of all groups that they depend on."""
     hidden = {one.case.group for one in report.case_results if not view.of(one.case.kind).shows(Level.POINTS)}
-    depends_on = {one.group.name: one.group.depends_on for one in report.groups}
+    return without_hidden_groups(report.groups, hidden)
+
+
+def without_hidden_groups(groups: tuple[GroupResult, ...], hidden: set[str | None]) -> tuple[GroupResult, ...]:
+    """Those of the groups that are not `hidden`, by name, and depend on none that is."""
+    depends_on = {one.group.name: one.group.depends_on for one in groups}
 
     def is_hidden(name: str) -> bool:
         return name in hidden or any(map(is_hidden, depends_on[name]))
 
-    return tuple(one for one in report.groups if not is_hidden(one.group.name))
+    return tuple(one for one in groups if not is_hidden(one.group.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class PublishedResult:
     """
     A graded result that was published, read back from the history to be shown anew.
 

@@ -5,13 +5,13 @@ Adapters turn a client library's exceptions into ours and decide nothing.
 Every call is bounded in time by its adapter.
 """
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from submitter.accounts import Account, AccountFilter
 from submitter.model import (
-    Account,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
@@ -22,6 +22,7 @@ from submitter.model import (
     NoticeState,
     Outcome,
     PublishedCase,
+    PublishedResult,
     RunResult,
     StoredObject,
     SubmissionState,
@@ -144,7 +145,7 @@ class Turn(Protocol):
 class Reshowing(Protocol):
     """The right to show a published result anew, as `Turn` is the right to publish one."""
 
-    account: Account
+    result: PublishedResult
     results_version: str | None
     tried: Tried
 
@@ -254,6 +255,17 @@ class CaseStore(Protocol):
 
     def addresses(self, tokens: Collection[str]) -> Mapping[str, str]:
         """The e-mail address of each of these tokens that somebody registered."""
+        ...
+
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        """
+        What became of the submissions that `which` names, by name; read as they are taken, and never all held.
+
+        Whoever stops half way owes nothing. What is graded meanwhile may be told or not.
+
+        Args:
+            with_texts: with the cases' inputs, expected outputs and outputs, else `CaseAccount.texts` is None.
+        """
         ...
 
     def begin_attempt(self, start: AttemptStart) -> int:

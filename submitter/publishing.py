@@ -1,5 +1,5 @@
 """
-Published results shown anew, from the account that Postgres keeps: nothing is run, and no grade changes.
+Published results shown anew, from the result that Postgres keeps: nothing is run, and no grade changes.
 
 Each is written in its submission's turn, and only over the results.json that
 Postgres says is there, as by a grading: of the two whoever comes second sees
@@ -54,12 +54,12 @@ def _reshow(results: ResultStore, key: SubmissionKey, turn: Reshowing) -> Reshow
         there = "two lie" if forms else "none lies"
         return Reshown(key.subid, problem=f"{there} in the bucket: `submitter process` its key to grade it again")
     [key] = forms
-    account = turn.account
-    terms = account.policy.on_view(account.terms, turn.tried)
-    document = encode_graded(key, account.report, terms, account.changed)
-    was, now = (view.test.shows(Level.DIFF) for view in (account.view, terms.view))
+    result = turn.result
+    terms = result.policy.on_view(result.terms, turn.tried)
+    document = encode_graded(key, result.report, terms, result.changed)
+    was, now = (view.test.shows(Level.DIFF) for view in (result.view, terms.view))
     if was != now:  # else it stays: what Postgres keeps of a long output is its beginning
-        results.put(key.out, encode_out(account.report, terms.view), "text/plain; charset=utf-8")
+        results.put(key.out, encode_out(result.report, terms.view), "text/plain; charset=utf-8")
     seen = turn.results_version or results.version(key.results)
     written = results.replace(key.results, document, "application/json", seen)
     if written is None:
@@ -69,5 +69,5 @@ def _reshow(results: ResultStore, key: SubmissionKey, turn: Reshowing) -> Reshow
             written = results.replace(key.results, document, "application/json", lies.version)
     if written is None:
         return Reshown(key.subid, problem="another result is being written: try again when it is graded")
-    turn.record(Outcome(report=account.report, terms=terms), written)
-    return Reshown(key.subid, terms.view, len(account.changed))
+    turn.record(Outcome(report=result.report, terms=terms), written)
+    return Reshown(key.subid, terms.view, len(result.changed))

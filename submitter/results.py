@@ -12,10 +12,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from submitter.accounts import Account, CaseAccount
 from submitter.hints import sentence
 from submitter.model import (
     CaseKind,
     CaseResult,
+    Ending,
     GradeReport,
     RunResult,
     SubmissionKey,
@@ -23,6 +25,7 @@ from submitter.model import (
     Verdict,
     shown_groups,
     shown_points,
+    without_hidden_groups,
 )
 from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, USUAL_TERMS, Level, Terms, View
@@ -139,11 +142,80 @@ def _visible_time_s(report: GradeReport, view: View) -> float:
     )
 
 
-def encode_rejected(key: SubmissionKey, reason: str) -> bytes:
-    """`<subid>.results.json` of a submission that cannot be graded; `reason` is for its student."""
-    return _encode(
-        _head(key, "rejected") | {"reason": reason, "score": 0.0, "max_score": 0.0, "execution_time": 0.0, "tests": []}
+def seen_by_student(account: Account) -> Account:
+    """
+    What is left of an account for its student: never more than the results.json has that was written last.
+
+    Of each kind of case what the level shows that was recorded then, and the
+    points that it told. Nor who else handed it in and with what tokens, nor our
+    machines' names.
+    """
+    levels = {kind: account.view.of(kind) for kind in CaseKind}
+    seen = [case for case in account.cases if levels[case.kind].shows(Level.VERDICT)]
+    if not account.view.test.shows(Level.VERDICT):  # why a case was not run may tell how one of these went
+        seen = [replace(case, reason=None) for case in seen]
+    cases = tuple(_seen_case(case, levels[case.kind]) for case in seen)
+    hidden = {case.group for case in account.cases if not levels[case.kind].shows(Level.POINTS)}
+    return replace(
+        account,
+        students=(),
+        worker=None,
+        cases=cases,
+        groups=without_hidden_groups(account.groups, hidden),
+        score=account.shown.score,
+        max_score=account.shown.max_score,
+        execution_time_s=sum(case.use.wall_time_s for case in cases if case.use is not None),
+        is_for_student=True,
     )
+
+
+def _seen_case(case: CaseAccount, level: Level) -> CaseAccount:
+    if not level.shows(Level.POINTS):
+        case = replace(case, points=None, max_points=None, group=None, role=CaseRole.REGULAR)
+    if not level.shows(Level.DIFF):
+        return replace(case, use=None, texts=None, hint=None, reason=None)
+    if level.shows(Level.EVERYTHING):
+        return case
+    reason, texts = None, case.texts
+    if texts is not None and not texts.is_changed:
+        reason = reason_of(case)
+    if texts is not None:
+        # Standard error is told in the reason, where it says why; else it is part of everything.
+        texts = replace(texts, input=None, stderr=b"", stderr_bytes=0)
+    return replace(case, use=None, texts=texts, reason=reason)
+
+
+def reason_of(case: CaseAccount) -> str:
+    """As `explain`, of an account's case; only the verdict where nothing more is to be seen."""
+    if case.reason is not None:
+        return case.reason
+    texts, use = case.texts, case.use
+    if texts is None or use is None:
+        return case.verdict.long_name.replace("_", " ")
+    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None:
+        return "not the expected output"
+    run = RunResult(
+        ending=Ending.EXITED,  # `explain` goes by the verdict
+        exit_code=use.exit_code,
+        signal=use.signal,
+        stdout=texts.stdout,
+        stderr=texts.stderr,
+        cpu_time_s=use.cpu_time_s,
+        wall_time_s=use.wall_time_s,
+        lost_bytes=texts.stdout_bytes - len(texts.stdout),
+    )
+    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "")
+    return explain(CaseResult(judged, run, case.verdict, 0.0, case.hint))
+
+
+def encode_rejected(key: SubmissionKey, reason: str) -> bytes:
+    """
+    `<subid>.results.json` of a submission that cannot be graded; `reason` is for its student.
+
+    It is there twice, since Gradescope knows a text for the whole submission by the name `output`.
+    """
+    nothing = {"score": 0.0, "max_score": 0.0, "execution_time": 0.0, "tests": []}
+    return _encode(_head(key, "rejected") | {"reason": reason, "output": reason, "output_format": "text"} | nothing)
 
 
 def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> str:

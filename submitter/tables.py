@@ -2,31 +2,48 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from submitter.accounts import Account
 from submitter.checking import Checked
 from submitter.demo import DemoRow
 from submitter.doctor import Finding, Health
 from submitter.model import CaseKind, GradeReport, TestCase, Verdict
 from submitter.points import CaseRole, GroupResult
+from submitter.reports.terminal import account_lines
+from submitter.reports.text import one_line
 from submitter.results import explain
 
 _STYLES = {Verdict.ACCEPTED: "green", Verdict.SKIPPED: "dim", Verdict.INTERNAL_ERROR: "magenta"}
+_LINES = {
+    "title": "bold",
+    "plain": "",
+    "good": "green",
+    "bad": "red",
+    "dim": "dim",
+    "expected": "red",
+    "printed": "green",
+}
 _MARKS = {Health.OK: ("ok", "green"), Health.ABSENT: ("--", "dim"), Health.BROKEN: ("!!", "bold red")}
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """Print a table to standard output; columns whose name ends with `.` are numbers, aligned to the right."""
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], whole: str = "") -> None:
+    """
+    Print a table to standard output; columns whose name ends with `.` are numbers, aligned to the right.
+
+    `whole` is a column whose cells are never folded, to be copied or searched for.
+    """
     if title:
         _console().print(Text(title))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column.removesuffix("."), justify="right" if column.endswith(".") else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if column.endswith(".") else "left"
+        table.add_column(column.removesuffix("."), justify=justify, overflow="fold", no_wrap=column == whole)
     for row in rows:
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     _console().print(table)
@@ -134,6 +151,36 @@ def print_results(document: Mapping[str, Any]) -> None:
             for one in groups
         ]
         print_table("", ["group", "rule", "status", "points."], worth)
+
+
+def print_account(account: Account) -> None:
+    """One submission's whole account."""
+    console = _console()
+    for line in account_lines(account):
+        console.print(Text(line.text, style=_LINES[line.role]), soft_wrap=True)
+    console.print()
+
+
+def print_accounts(accounts: Iterable[Account]) -> None:
+    """A line for each submission."""
+    print_table(
+        "",
+        ["assignment", "submission", "students", "state", "points.", "verdicts", "attempts.", "graded (UTC)"],
+        [
+            (
+                one_line(str(one.ref)),
+                one.name,
+                ", ".join(one_line(student.email or student.token) for student in one.students),
+                str(one.state),
+                f"{points(one.score)}/{points(one.max_score)}" if one.number is not None else "",
+                verdict_codes(case.verdict for case in one.cases) if one.cases else one_line(one.reason or ""),
+                str(one.attempts),
+                f"{one.graded_at:%Y-%m-%d %H:%M}" if one.graded_at else "",
+            )
+            for one in accounts
+        ],
+        whole="submission",
+    )
 
 
 def print_demo(rows: Iterable[DemoRow]) -> None:

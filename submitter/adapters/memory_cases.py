@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import itemgetter
 
+from submitter.accounts import Account, AccountFilter, CaseAccount, Student, Try, cases_of
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
 from submitter.errors import (
@@ -21,20 +22,20 @@ from submitter.errors import (
 from submitter.model import (
     MAX_CASES_BYTES,
     MOST_FAILURES,
-    Account,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
     AttemptStart,
     CaseKind,
+    GradeReport,
     Outcome,
     PublishedCase,
+    PublishedResult,
     SubmissionKey,
     SubmissionState,
     SubmissionSummary,
-    TestCase,
 )
-from submitter.policy import Policy, Terms, Tried
+from submitter.policy import USUAL, Policy, Terms, Tried
 from submitter.ports import Reshowing, Turn
 from submitter.scoring import check_groups, max_score
 from submitter.supplies import Supplies
@@ -70,7 +71,7 @@ class _MemoryTurn:
 
 @dataclass(slots=True)
 class _MemoryReshowing:
-    account: Account
+    result: PublishedResult
     results_version: str | None
     tried: Tried
     noted: list[tuple[Outcome, str]] = field(default_factory=list)
@@ -211,6 +212,53 @@ class MemoryCaseStore(FailsOnRequest):
         with self._lock:
             return {token: self._emails[token] for token in tokens if token in self._emails}
 
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        self._fail_if_told("list_accounts")
+        with self._lock:
+            submissions = sorted(key for key in self._states if which.ref in {None, key[0]})
+        for ref, subid in submissions:
+            account = self._account(ref, subid, which.which, with_texts)
+            if _is_wanted(account, which):
+                yield account
+
+    def _account(self, ref: AssignmentRef, subid: str, which: Try, with_texts: bool) -> Account:
+        with self._lock:
+            attempts = [a for a in self.history if (a.start.key.ref, a.start.key.subid) == (ref, subid)]
+            tokens = next((a.start.tokens for a in reversed(attempts) if a.start.tokens), ())
+            students = tuple(Student(token, self._emails.get(token)) for token in tokens)
+            shown = self._shown.get((ref, subid)) if which is Try.LAST else _best(attempts)
+            assignment, _ = self._assignments.get(ref, (None, None))
+        account = Account(
+            ref=ref,
+            name=subid,
+            state=SubmissionState.GRADING,
+            students=students,
+            attempts=len(attempts),
+            language=attempts[-1].start.language,
+            comparison=assignment.comparison if assignment else None,
+        )
+        if shown is None or shown.outcome is None:
+            return account
+        report, terms = shown.outcome.report, shown.outcome.terms
+        changed = _changed(report, assignment) if report else set()
+        return replace(
+            account,
+            state=SubmissionState(shown.outcome.state),
+            number=attempts.index(shown) + 1,
+            worker=shown.start.worker,
+            graded_at=shown.graded_at,
+            late_s=terms.late_s,
+            penalty=terms.penalty,
+            score=shown.outcome.score,
+            max_score=report.max_score if report else 0.0,
+            execution_time_s=report.execution_time_s if report else 0.0,
+            view=terms.view if report else USUAL,
+            shown=shown.outcome.shown,
+            reason=shown.outcome.reason,
+            cases=tuple(_case(case, with_texts, case.name in changed) for case in cases_of(report)) if report else (),
+            groups=report.groups if report else (),
+        )
+
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
         with self._turn_of(start.key), self._lock:
@@ -294,8 +342,8 @@ class MemoryCaseStore(FailsOnRequest):
                 turn = None
                 if attempt is not None and outcome is not None and outcome.report is not None:
                     assignment, _ = self._assignments.get(ref, (None, None))
-                    account = _account(outcome, assignment)
-                    turn = _MemoryReshowing(account, self._results_versions.get((ref, subid)), self._tried(attempt))
+                    result = _published_result(outcome, assignment)
+                    turn = _MemoryReshowing(result, self._results_versions.get((ref, subid)), self._tried(attempt))
             yield turn
             for shown, version in turn.noted if turn is not None else ():
                 assert attempt is not None
@@ -359,24 +407,60 @@ def _told(outcome: Outcome) -> tuple[object, ...]:
     return (outcome.reason, outcome.shown.score, outcome.shown.max_score)
 
 
-def _account(outcome: Outcome, assignment: Assignment | None) -> Account:
+def _published_result(outcome: Outcome, assignment: Assignment | None) -> PublishedResult:
     """What Postgres keeps of it: the cases as they are now."""
     assert outcome.report is not None
-    cases = {(case.kind, case.ordinal): case for case in (assignment.cases if assignment else ())}
-    results, changed = [], set()
-    for one in outcome.report.case_results:
-        case = cases.get((one.case.kind, one.case.ordinal))
-        if case is None or (case.input, case.expected) != (one.case.input, one.case.expected):
-            changed.add(one.case.name)
-            one = replace(one, case=TestCase(one.case.kind, one.case.ordinal, "", "", one.case.points))
-        results.append(one)
+    changed = _changed(outcome.report, assignment)
+    results = [
+        replace(one, case=replace(one.case, input="", expected="")) if one.case.name in changed else one
+        for one in outcome.report.case_results
+    ]
     terms = outcome.terms
-    return Account(
+    return PublishedResult(
         report=replace(outcome.report, case_results=tuple(results)),
         policy=assignment.policy if assignment else Policy(),
         terms=Terms(handed_in_at=terms.handed_in_at, late_s=terms.late_s, penalty=terms.penalty),
         view=terms.view,
         changed=frozenset(changed),
+    )
+
+
+def _changed(report: GradeReport, assignment: Assignment | None) -> set[str]:
+    """The names of the cases that are gone since, or have another text."""
+    texts = {case.name: (case.input, case.expected) for case in (assignment.cases if assignment else ())}
+    graded = [one.case for one in report.case_results]
+    return {case.name for case in graded if texts.get(case.name) != (case.input, case.expected)}
+
+
+def _best(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Of each upload the newest result counts; of these the most points, and of equals the newest."""
+    newest = {attempt.start.upload: attempt for attempt in attempts if attempt.outcome is not None}
+
+    def rank(attempt: Attempt) -> tuple[bool, float, int]:
+        outcome = attempt.outcome
+        is_graded = outcome is not None and outcome.report is not None
+        return (is_graded, outcome.score if outcome else 0.0, attempt.attempt_id)
+
+    return max(newest.values(), key=rank, default=None)
+
+
+def _case(case: CaseAccount, with_texts: bool, is_changed: bool) -> CaseAccount:
+    if case.texts is None or not with_texts:
+        return replace(case, texts=None)
+    if not is_changed:
+        return case
+    return replace(case, texts=replace(case.texts, input=None, expected=None, is_changed=True))
+
+
+def _is_wanted(account: Account, which: AccountFilter) -> bool:
+    student = None if which.student is None else which.student.lower()
+    names = {name for one in account.students for name in (one.token, (one.email or "").lower())}
+    return (
+        which.subid in {None, account.name}
+        and which.state in {None, account.state}
+        and (which.verdict is None or any(case.verdict is which.verdict for case in account.cases))
+        and (student is None or student in names)
+        and (which.since is None or (account.graded_at is not None and account.graded_at >= which.since))
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from submitter.adapters import postgres_attempts, postgres_policy, postgres_supplies
+from submitter.accounts import Account, AccountFilter
+from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy, postgres_supplies
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -297,6 +298,9 @@ class PostgresCaseStore:
                 "SELECT token, email FROM submitter.registrations WHERE token = ANY(%s)", (list(tokens),)
             ).fetchall()
         return dict(rows)
+
+    def list_accounts(self, which: AccountFilter, *, with_texts: bool = False) -> Iterator[Account]:
+        return postgres_accounts.list_accounts(self._connections, which, with_texts=with_texts)
 
     # -- attempts -------------------------------------------------------------------------------------------------
 

@@ -16,13 +16,13 @@ from psycopg.rows import TupleRow, dict_row
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.comparison import Hint
 from submitter.model import (
-    Account,
     AssignmentRef,
     CaseKind,
     CaseResult,
     Ending,
     GradeReport,
     Outcome,
+    PublishedResult,
     RunResult,
     TestCase,
     Verdict,
@@ -152,7 +152,7 @@ def groups_as_kept(report: GradeReport) -> list[dict[str, Any]]:
     return [group_entry(one) | {"depends_on": list(one.group.depends_on)} for one in report.groups]
 
 
-def _groups_from(kept: list[dict[str, Any]]) -> tuple[GroupResult, ...]:
+def groups_from(kept: list[dict[str, Any]]) -> tuple[GroupResult, ...]:
     return tuple(
         GroupResult(
             Group(one["name"], GroupRule(one["rule"]), depends_on=tuple(one["depends_on"])),
@@ -187,8 +187,8 @@ def reshow_turn(connection: Connection, ref: AssignmentRef, subid: str) -> Itera
             (attempt_id,),
         ).fetchone()
         assert tried is not None
-        account = _account(connection, ref, attempt_id)
-    yield PostgresReshowing(connection, submission_id, attempt_id, account, version, tried_from(tried))
+        result = _published_result(connection, ref, attempt_id)
+    yield PostgresReshowing(connection, submission_id, attempt_id, result, version, tried_from(tried))
 
 
 class PostgresReshowing:
@@ -199,11 +199,11 @@ class PostgresReshowing:
         connection: Connection,
         submission_id: int,
         attempt_id: int,
-        account: Account,
+        result: PublishedResult,
         results_version: str | None,
         tried: Tried,
     ) -> None:
-        self.account = account
+        self.result = result
         self.results_version = results_version
         self.tried = tried
         self._connection = connection
@@ -232,7 +232,7 @@ class PostgresReshowing:
             )
 
 
-def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Account:
+def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: int) -> PublishedResult:
     with connection.cursor(row_factory=dict_row) as cursor:
         result = cursor.execute(
             """
@@ -284,10 +284,10 @@ def _account(connection: Connection, ref: AssignmentRef, attempt_id: int) -> Acc
                 reason=row["reason"],
             )
         )
-    groups = _groups_from(result["groups"])
+    groups = groups_from(result["groups"])
     report = GradeReport(tuple(results), result["score"], result["max_score"], result["execution_time_s"], groups)
     usual = View()
-    return Account(
+    return PublishedResult(
         report=report,
         policy=policy_from(settings) if settings is not None else Policy(),
         terms=Terms(handed_in_at=result["handed_in_at"], late_s=result["late_s"], penalty=result["penalty"]),

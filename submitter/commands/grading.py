@@ -1,5 +1,6 @@
 """Grading: the daemon, one submission, files on this machine, and handing in."""
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -16,6 +17,8 @@ from submitter.commands.options import (
     as_json,
     cases_to_check,
     config_for,
+    html_file,
+    junit_file,
     limit_options,
     positive,
     print_json,
@@ -97,6 +100,8 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
 @limit_options
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]))
 @click.option("--isolation", type=click.Choice(["box", "container", "strict"]))
+@html_file
+@junit_file
 @as_json
 def check(
     programs: tuple[Path, ...],
@@ -109,11 +114,13 @@ def check(
     memory_limit_mib: int | None,
     sandbox: str | None,
     isolation: str | None,
+    html: Path | None,
+    junit: Path | None,
     as_json: bool,
 ) -> int:
     """Grade files on this machine, on all cores; without an assignment, each in the language of its extension."""
-    from submitter import app
-    from submitter.checking import check_programs
+    from submitter import app, exports
+    from submitter.checking import account_of, check_programs
     from submitter.grading import check_assignment
     from submitter.languages import language_of_file
     from submitter.supplies import Supplies
@@ -139,7 +146,9 @@ def check(
         click.echo(f"programs run in {runner.name}", err=True)
     everything_passed = True
     try:
-        with progress(len(programs), "checking") as advance:
+        with contextlib.ExitStack() as files, progress(len(programs), "checking") as advance:
+            sinks = [files.enter_context(exports.page_file(html, str(graded.ref)))] if html else []
+            sinks += [files.enter_context(exports.junit_file(junit))] if junit else []
             checked = []
             checks = check_programs(
                 runner,
@@ -150,6 +159,8 @@ def check(
                 by_extension=assignment is None and main_file is None,
             )
             for one in checks:
+                for add in sinks:
+                    add(account_of(graded.ref, one))
                 everything_passed = everything_passed and one.passed_everything
                 if as_json:
                     print_json(one.document())

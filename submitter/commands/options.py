@@ -82,6 +82,12 @@ ASSIGNMENT = AssignmentType()
 TOKEN = TokenType()
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 positive = PositiveType()
+html_file = click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a page to read or print."
+)
+junit_file = click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML, as CI reads it."
+)
 
 
 def config_for(*required: str, **overrides: Any) -> Config:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from submitter.accounts import AccountFilter
 from submitter.adapters import memory_cases, postgres
 from submitter.errors import (
     AlreadyGraded,
@@ -653,19 +654,19 @@ def test_a_published_result_can_be_read_back_to_be_shown_anew(case_store: CaseSt
     report = make_shown(case_store)
     with case_store.reshow_turn(REF, KEY.subid) as turn:
         assert turn is not None
-        account = turn.account
-        assert account.report.case_results == report.case_results
-        assert (account.report.score, account.report.max_score) == (report.score, report.max_score)
-        assert account.policy == POLICY
-        assert account.terms == Terms(handed_in_at=_HANDED_IN_AT, late_s=61.5, penalty=0.1)
-        assert account.view == _TERMS.view
-        assert account.changed == frozenset()
+        result = turn.result
+        assert result.report.case_results == report.case_results
+        assert (result.report.score, result.report.max_score) == (report.score, report.max_score)
+        assert result.policy == POLICY
+        assert result.terms == Terms(handed_in_at=_HANDED_IN_AT, late_s=61.5, penalty=0.1)
+        assert result.view == _TERMS.view
+        assert result.changed == frozenset()
         assert turn.results_version == "first"
         assert turn.tried.first_at is not None
         turn.record(Outcome(report=report, terms=replace(_TERMS, view=View())), "second")
     with case_store.reshow_turn(REF, KEY.subid) as turn:
         assert turn is not None
-        assert turn.account.view == View()
+        assert turn.result.view == View()
         assert turn.results_version == "second"
     with case_store.publish_turn(case_store.begin_attempt(make_start("v2"))) as next_turn:
         assert next_turn.results_version == "second"
@@ -681,7 +682,14 @@ def test_groups_and_what_was_skipped_can_be_read_back(case_store: CaseStore) -> 
     publish(case_store, case_store.begin_attempt(make_start()), Outcome(report=report))
     with case_store.reshow_turn(REF, KEY.subid) as turn:
         assert turn is not None
-        assert turn.account.report == report
+        assert turn.result.report == report
+    [account] = case_store.list_accounts(AccountFilter(), with_texts=True)
+    assert account.groups == report.groups
+    assert [(case.group, case.role, case.reason) for case in account.cases] == [
+        ("g", CaseRole.REGULAR, None),
+        (None, CaseRole.PENALTY, None),
+        ("h", CaseRole.REGULAR, "not run: g failed"),
+    ]
 
 
 def test_a_case_that_was_replaced_or_removed_is_named_and_its_text_is_not_given(case_store: CaseStore) -> None:
@@ -689,8 +697,8 @@ def test_a_case_that_was_replaced_or_removed_is_named_and_its_text_is_not_given(
     case_store.save_assignment(replace(SQUARES, cases=(CASES[0], replace(CASES[1], expected="5"))))
     with case_store.reshow_turn(REF, KEY.subid) as turn:
         assert turn is not None
-        assert turn.account.changed == {"test 2", "grade 1"}
-        assert [(one.case.input, one.case.expected) for one in turn.account.report.case_results] == [
+        assert turn.result.changed == {"test 2", "grade 1"}
+        assert [(one.case.input, one.case.expected) for one in turn.result.report.case_results] == [
             ("2", "4"),
             ("", ""),
             ("", ""),

@@ -13,6 +13,7 @@ import structlog
 
 from submitter.cli import main
 from submitter.config import SETTINGS
+from tests.unit.test_reports import read_junit
 
 SUBID = "0123456789abcdef" * 2
 KEY = f"/m.soltys/aws_labs/lab5/{SUBID}/{SUBID}.json"
@@ -108,6 +109,7 @@ COMMANDS = [
     ["assignment", "show"],
     ["publish"],
     ["similar"],
+    ["results"],
     ["dlq", "list"],
     ["dlq", "redrive"],
     ["languages"],
@@ -187,6 +189,18 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["assignment", "set", "a/b/c", "--tries", "0 per day"], "--tries: there are 1 to 1000 tries"),
         (["assignment", "set", "a/b/c", "--feedback", "grade: some"], "--feedback: 'some' is no level"),
         (["publish"], "'--assignment'"),
+        (["results", "--csv", "--json"], "--csv or --json"),
+        (["results", "x"], "no submission"),
+        (["results", "--state", "failed"], "'--state'"),
+        (["results", "--verdict", "WA"], "'--verdict'"),
+        (["results", "--try", "first"], "'--try'"),
+        (["results", "--for", "everybody"], "'--for'"),
+        (["results", "--for", "student", "--try", "best"], "would tell of them"),
+        (["results", "--for", "student", "--verdict", "accepted"], "would tell of them"),
+        *((["results", "--since", text], "'--since'") for text in ("", "yesterday", "2026-13-01", "1")),
+        (["results", "--html", __file__], "is a file"),
+        (["check", __file__, "--cases", ".", "--html", "."], "is a directory"),
+        (["check", __file__, "--cases", ".", "--junit", "."], "is a directory"),
         (["cases", "import", "."], "'--assignment'"),
         (["cases", "export", __file__, "--assignment", "a/b/c"], "is a file"),
     ],
@@ -227,6 +241,7 @@ def test_group_without_a_command_shows_its_commands_and_ends_with_2(
         (["cases", "import", "x", "--bucket", "--assignment", "a/b/c"], {"DATABASE_URL", "BUCKET"}),
         (["cases", "export", "x", "--assignment", "a/b/c"], {"DATABASE_URL"}),
         (["cases", "list"], {"DATABASE_URL"}),
+        (["results"], {"DATABASE_URL"}),
     ],
 )
 def test_all_missing_settings_are_named_in_one_line(
@@ -367,6 +382,28 @@ def test_check_ends_with_0_only_when_every_program_passed_everything(folder: Pat
     assert (done.returncode, done.stderr) == (0, "")
     assert "AC AC AC" in done.stdout
     assert "3/3" in done.stdout
+
+
+def test_check_writes_a_page_and_junit_beside_what_it_prints(
+    folder: Path, programs: dict[str, Path], tmp_path: Path
+) -> None:
+    """For a repository's CI: the same reports as a course has."""
+    html, junit = tmp_path / "checked.html", tmp_path / "checked.xml"
+    files = ["--html", html, "--junit", junit]
+    done = submitter("check", *programs.values(), "--cases", folder, "--json", "--sandbox", "bubblewrap", *files)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert len(done.stdout.splitlines()) == len(programs)
+    page = html.read_text()
+    assert all(str(path) in page for path in programs.values())
+    assert "SyntaxError" in page
+    suites = read_junit(junit.read_text())
+    assert [(suite.attrib["failures"], suite.attrib["errors"]) for suite in suites] == [
+        ("0", "0"),
+        ("2", "0"),
+        ("3", "0"),
+        ("3", "0"),
+        ("0", "1"),
+    ]
 
 
 def test_options_change_how_a_program_is_run_and_judged(folder: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class Engine:
     """Has AppArmor, but not our profile: a container that names it fails when it is started."""
 
     def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
         self.containers: dict[str, list[str]] = {}  # id: security options
         self._first = threading.Barrier(AT_ONCE, timeout=10)
 

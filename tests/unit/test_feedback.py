@@ -1,5 +1,5 @@
 """
-What a student gets, all of it, at every level and moment: results.json, .out, mails; and what the log says.
+What a student gets, all of it, at every level and moment: results.json, .out, mails, reports; and what the log says.
 
 The processor, the stores and the notifier are the real ones; a program is what it prints.
 """
@@ -18,6 +18,7 @@ import structlog
 from jsonschema import Draft202012Validator
 
 from submitter import model, processing, publishing, results
+from submitter.accounts import AccountFilter
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.adapters.memory_notices import FakeMailer
@@ -44,6 +45,7 @@ from submitter.points import Group, GroupRule
 from submitter.policy import Feedback, Late, Level, Moment, Policy, Stages, Terms, Tries, View
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
+from tests.unit.reports import RENDERERS
 
 SUBID = "0123456789abcdef" * 2
 TOKEN = "a" * 32
@@ -76,6 +78,13 @@ TELLS = {
     Level.POINTS: ("4.0625", "7.0625", str(sum(case.points for case in CASES)), str(2.0 + 4.0625)),
     Level.DIFF: ("tok-stdout", "tok-stderr", "tok-expected", "81.74", "exit code 83"),
     Level.EVERYTHING: ("tok-input", "0.817", "81728172", '"exit_code": 83'),
+}
+# The same of the reports of `submitter results --for student`, in the words of some of them.
+REPORTS_TELL = {
+    Level.VERDICT: ("grade 1", "time limit exceeded", "time_limit_exceeded", "TLE"),
+    Level.POINTS: ("4.0625", "7.0625", str(sum(case.points for case in CASES)), str(2.0 + 4.0625)),
+    Level.DIFF: ("tok-stdout", "tok-stderr", "tok-expected", "81.74", "exit code 83"),
+    Level.EVERYTHING: ("tok-input", "817", "81728172", "77.9", '"exit_code": 83'),
 }
 
 
@@ -126,6 +135,13 @@ class World:
 
     def text(self, key: str) -> str:
         return self.store.objects[key].data.decode()
+
+    @property
+    def reports(self) -> dict[str, str]:
+        """Of the submission for its student, by their kinds."""
+        [account] = self.cases.list_accounts(AccountFilter(), with_texts=True)
+        seen = results.seen_by_student(account)
+        return {name: render(seen) for name, render in RENDERERS.items()}
 
     @property
     def mails(self) -> str:
@@ -192,6 +208,13 @@ def _leaks(world: World, level: Level) -> list[str]:
     ]
     everything = [word for words in TELLS.values() for word in words]
     leaks += [f".out at {level}: {word}" for word in everything if word in world.text(KEY.out)]
+    leaks += [
+        f"{name} at {level}: {word}"
+        for name, rendered in world.reports.items()
+        for needed, words in REPORTS_TELL.items()
+        for word in words
+        if not level.shows(needed) and word in rendered
+    ]
     # A mail tells the points that the document shows; the log, which is for the operator, the final ones.
     in_mails = everything if not level.shows(Level.POINTS) else [word for word in everything if word.startswith("tok")]
     leaks += [f"mail at {level}: {word}" for word in in_mails if word in world.mails]
@@ -222,6 +245,9 @@ def test_what_a_level_shows_is_there(make_world: MakeWorld, setting: Setting) ->
     shown = [word for needed, words in TELLS.items() if setting.level.shows(needed) for word in words]
     missing = [word for word in shown if word not in document]
     assert missing == []
+    reports = "".join(world.reports.values())
+    shown = [word for needed, words in REPORTS_TELL.items() if setting.level.shows(needed) for word in words]
+    assert [word for word in shown if word not in reports] == []
     assert world.text(KEY.out) == "open-stdout\n"
     assert "Points" in world.mails
 
@@ -237,6 +263,19 @@ def _write_every_output(patch: pytest.MonkeyPatch) -> None:
             "encode_out",
             lambda report, view: results.encode_lines([one.run.stdout for one in report.case_results]),
         )
+
+
+def _report_everything(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(results, "seen_by_student", lambda account: account)
+
+
+def _report_all_points(patch: pytest.MonkeyPatch) -> None:
+    seen_by_student = results.seen_by_student
+    patch.setattr(
+        results,
+        "seen_by_student",
+        lambda account: replace(seen_by_student(account), score=account.score, max_score=account.max_score),
+    )
 
 
 def _sum_over_all_cases(patch: pytest.MonkeyPatch) -> None:
@@ -279,6 +318,8 @@ def _log_outputs(patch: pytest.MonkeyPatch) -> None:
         (_mail_all_points, "mail"),
         (_time_of_all_cases, "results.json"),
         (_log_outputs, "log"),
+        *((_report_everything, name) for name in RENDERERS if name != "index"),
+        (_report_all_points, "index"),
     ],
 )
 def test_a_leak_is_found_when_a_redaction_is_off(
@@ -299,7 +340,7 @@ def test_a_hidden_case_more_or_less_changes_nothing_that_is_shown(make_world: Ma
     for count in range(len(CASES)):
         world = make_world(policy, cases=CASES[: 1 + count])
         world.hand_in()
-        seen.append((world.text(KEY.results), world.text(KEY.out), world.mails))
+        seen.append((world.text(KEY.results), world.text(KEY.out), world.mails, *world.reports.values()))
     assert len(set(seen)) == 1
 
 
@@ -326,7 +367,7 @@ def test_a_group_is_shown_when_the_points_of_all_its_cases_are(make_world: MakeW
     hidden.hand_in()
     assert [(one["name"], one["score"]) for one in hidden.results["groups"]] == [("open", 2.0)]
     assert (hidden.results["score"], hidden.results["max_score"]) == (2.5, 2.5)
-    assert "tok" not in hidden.text(KEY.results)
+    assert all("tok" not in text for text in (hidden.text(KEY.results), *hidden.reports.values()))
 
     shown = make_world(Policy(), cases=GROUPED, groups=GROUPS)
     shown.hand_in()
@@ -339,6 +380,8 @@ def test_a_group_is_shown_when_the_points_of_all_its_cases_are(make_world: MakeW
     ]
     assert shown.results["score"] == 3.5
     assert [one["verdict"] for one in shown.results["tests"]][-1] == "skipped"
+    for name in ("page", "terminal", "json"):
+        assert all(group.name in shown.reports[name] for group in GROUPS), name
 
 
 def test_a_group_that_hangs_on_hidden_cases_is_hidden(make_world: MakeWorld) -> None:
@@ -350,7 +393,7 @@ def test_a_group_that_hangs_on_hidden_cases_is_hidden(make_world: MakeWorld) -> 
     world = make_world(policy, cases=(failed, later), groups=groups)
     world.hand_in()
     assert "groups" not in world.results
-    assert "first" not in world.text(KEY.results)
+    assert all("first" not in text for text in (world.text(KEY.results), *world.reports.values()))
 
 
 def test_groups_are_shown_once_they_are_published(make_world: MakeWorld) -> None:

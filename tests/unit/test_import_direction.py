@@ -13,10 +13,14 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"comparison", "points", "policy", "supplies"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
-    frozenset({"comparing", "resources"}),
+    frozenset({"accounts", "comparing", "resources"}),
     frozenset({"hints", "languages", "scoring"}),
     frozenset({"grading_file"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
+    frozenset({"reports.text"}),
+    frozenset({"reports.diff"}),
+    frozenset({"reports.gradebook", "reports.junit", "reports.page", "reports.terminal"}),
+    frozenset({"exports"}),
     frozenset(
         {
             "grading",
@@ -47,7 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
     frozenset({"adapters.postgres_notices", "adapters.postgres_policy", "adapters.postgres_supplies"}),
-    frozenset({"adapters.postgres_attempts"}),
+    frozenset({"adapters.postgres_attempts", "adapters.postgres_accounts"}),
     frozenset(
         {
             "adapters.sqs",
@@ -87,6 +91,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.similar",
             "commands.supplies",
             "commands.packages",
+            "commands.results",
         }
     ),
     frozenset({"cli"}),
@@ -105,8 +110,15 @@ PURE = {
     "points": {"dataclasses", "enum"},
     "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
+    "accounts": {"dataclasses", "datetime", "enum"},
     "verdict": {"collections", "math", "typing"},
     "results": {"dataclasses", "datetime", "json", "re", "typing"},
+    "reports.text": {"re"},
+    "reports.diff": {"collections", "dataclasses", "difflib", "typing"},
+    "reports.gradebook": {"collections", "csv", "io", "json", "typing"},
+    "reports.junit": {"xml"},
+    "reports.page": {"base64", "collections", "hashlib", "html"},
+    "reports.terminal": {"collections", "dataclasses", "typing"},
     "notices": {"datetime", "email", "hashlib"},
     "protocol": {"collections", "json", "re", "typing", "unicodedata", "urllib"},
     "case_statistics": {"collections", "dataclasses", "statistics", "typing"},
@@ -116,6 +128,7 @@ PURE = {
 # The embedded services are reached by clients made as everybody's are.
 MAY_IMPORT_ADAPTERS = {"app", "embedded_aws"}
 
+PACKAGES = {"adapters", "commands", "executors", "packages", "reports"}
 ROOMS = sorted(
     str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".").removesuffix("__init__").removesuffix(".")
     for path in PACKAGE.rglob("*.py")
@@ -155,13 +168,11 @@ def floor_of(room: str) -> int:
 
 
 def test_every_room_has_its_floor() -> None:
-    listed = set().union(*FLOORS) | {"adapters", "commands", "executors", "packages"}
+    listed = set().union(*FLOORS) | PACKAGES
     assert set(ROOMS) == listed
 
 
-@pytest.mark.parametrize(
-    "room", [room for room in ROOMS if room not in {"adapters", "commands", "executors", "packages"}]
-)
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in PACKAGES])
 def test_imports_point_downwards(room: str) -> None:
     upwards = {other for other in rooms_imported_by(room) if floor_of(other) >= floor_of(room)}
     assert not upwards, f"{room} imports {upwards} from its own floor or above"

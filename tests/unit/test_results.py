@@ -273,6 +273,8 @@ def test_rejected_document_says_why_and_holds_no_tests() -> None:
         "assignment": "lab5_containers",
         "state": "rejected",
         "reason": reason,
+        "output": reason,
+        "output_format": "text",
         "score": 0.0,
         "max_score": 0.0,
         "execution_time": 0.0,
