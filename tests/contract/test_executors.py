@@ -313,7 +313,7 @@ def test_a_hostile_program_is_contained(sandbox_name: str, level: str) -> None:
     [
         ("    install_filter(FILTER)\n", "calls"),
         ("    drop_capabilities()\n", "rights"),
-        ("            renew_places(looks, file_bytes)\n", "look"),
+        ("            renew_places(looks, file_bytes, files)\n", "look"),
     ],
 )
 def test_a_wall_that_is_missing_is_noticed(tmp_path: Path, wall: str, leak: str) -> None:
