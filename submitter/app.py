@@ -17,8 +17,9 @@ import structlog
 from submitter import crash
 from submitter.config import Config
 from submitter.errors import CasesUnavailable, ConfigError, HostShort, SandboxUnavailable, StoreUnavailable
+from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Launcher
-from submitter.executors.pool import SERVES_BOX, ExecutorPool, FreshExecutors
+from submitter.executors.pool import SERVES_BOX, ExecutorPool
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader
 from submitter.lease import Lease, LeaseKeeper

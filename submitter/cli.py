@@ -26,6 +26,7 @@ from submitter.commands import (
     rejudging,
     results,
     similar,
+    supplies,
 )
 from submitter.errors import ConfigError, SubmitterError
 
@@ -90,3 +91,5 @@ for _command in (
 ):
     cli.add_command(_command)
 courses.cases.add_command(packages.verify)
+policies.assignment.add_command(supplies.files)
+policies.assignment.add_command(supplies.preload)

@@ -35,6 +35,7 @@ from submitter.model import (
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
 from submitter.scoring import check_groups
+from submitter.supplies import archive_ending
 from submitter.test_sets import Ingredients, Recipe, program_digest
 from submitter.workdir import work_directory
 
@@ -63,12 +64,14 @@ class Grader:
             SandboxUnavailable: our fault; nothing can be said of the program.
             SubmissionBusy: `name` is being graded on this host already.
         """
-        check_source(program, assignment.limits)
+        ending = archive_ending(program)
+        takes_archives = assignment.supplies.main_file is not None
+        check_source(program, assignment.limits, is_archive=ending is not None and takes_archives)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
         job = job_of(assignment, program, name)
         with work_directory(self._work_dir, name) as directory:
-            directory.write(job.file_name, program)
+            directory.write(f"{name}{ending}" if ending else job.file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
             report = run_and_judge(self._sandbox, assignment, job, go_on=go_on)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
@@ -84,15 +87,18 @@ def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
     Raises:
         SubmissionRejected: the assignment's cases are faulty.
     """
-    language = languages()[assignment.language]
+    language, supplies = languages()[assignment.language], assignment.supplies
     with _for_students():
         check_groups(assignment.cases, assignment.groups)
         return Job(
             program=program,
-            file_name=language.file_name or name + language.extension,
+            file_name=supplies.main_file or language.file_name or name + language.extension,
             language=assignment.language,
             limits=language.limits(assignment.limits),
             inputs=tuple(_input_of(assignment, case) for case in assignment.cases),
+            is_archive=archive_ending(program) is not None,
+            files=supplies.archive,
+            preload=supplies.preload,
         )
 
 
@@ -182,9 +188,11 @@ class _PhaseClock:
         return Phases(wait_s=self._wait_s, run_s=max(0.0, self._run_s), judge_s=self._judge_s)
 
 
-def check_source(program: bytes, limits: Limits) -> None:
+def check_source(program: bytes, limits: Limits, *, is_archive: bool = False) -> None:
     """
     What no interpreter need look at.
+
+    `is_archive`: it may be one, and is, by its first bytes; more of it is not looked at here.
 
     Raises:
         SubmissionRejected: the program is empty, too large or not text.
@@ -194,6 +202,12 @@ def check_source(program: bytes, limits: Limits) -> None:
     if len(program) > limits.source_bytes:
         raise SubmissionRejected(
             f"Your program has {len(program)} bytes; the assignment allows {limits.source_bytes}. Is it the right file?"
+        )
+    if is_archive:
+        return
+    if archive_ending(program) is not None:
+        raise SubmissionRejected(
+            "You handed in an archive, and this assignment takes one file: the program itself. Submit that."
         )
     if b"\0" in program:
         raise SubmissionRejected("Your program holds a NUL byte, so it is not a text file. Is it the right file?")
@@ -211,10 +225,31 @@ def check_assignment(assignment: Assignment) -> None:
     if assignment.language not in languages():
         known = ", ".join(languages())
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
+    check_main_file(assignment)
     check_groups(assignment.cases, assignment.groups)
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
+
+
+def check_main_file(assignment: Assignment) -> None:
+    """
+    See that what programs are called is a name that their language can have.
+
+    Raises:
+        AssignmentRefused: it is not.
+    """
+    main_file, language = assignment.supplies.main_file, languages().get(assignment.language)
+    if main_file is None or language is None:
+        return
+    if language.file_name is not None and main_file != language.file_name:
+        raise AssignmentRefused(
+            f"{assignment.ref}: a program in {language.name} is called {language.file_name}, not {main_file}"
+        )
+    if not main_file.endswith(language.extension):
+        raise AssignmentRefused(
+            f"{assignment.ref}: a program in {language.name} ends with {language.extension}, which {main_file} does not"
+        )
 
 
 def case_input(mode: InputMode, case: TestCase) -> CaseInput:

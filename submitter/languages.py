@@ -18,6 +18,7 @@ from submitter.resources import resource
 
 PROGRAM_DIRECTORY = "/usr/src/submitter"  # where an executor shows a program, and what was built of it
 DEFAULT = "python"
+SOURCES = "{sources}"  # a whole word of a build
 BUILD_LIMITS = Limits(
     cpu_time_s=10.0, wall_time_s=30.0, memory_bytes=512 * MIB, output_bytes=MIB, file_bytes=64 * MIB, processes=32
 )
@@ -37,7 +38,8 @@ class Language:
 
     `build` and `run` are argument vectors in which {source}, {stem} and
     {memory_mib} stand for the program's path, its name without extension and
-    the case's memory limit. Without `run` it is Python, which an executor runs
+    the case's memory limit; in `build`, a word {sources} stands for the paths of
+    all files of the program that are in this language. Without `run` it is Python, which an executor runs
     by itself. `packages` are Debian's, for the image; `shown` are globs of what
     the tool chain reads beside /usr.
     """
@@ -65,8 +67,12 @@ class Language:
             processes=limits.processes + self.extra_processes,
         )
 
-    def commands(self, file_name: str, limits: Limits) -> dict[str, Any] | None:
-        """What an executor is told of it, in the words of the wire; None for Python."""
+    def commands(self, file_name: str, limits: Limits, *, is_unpacked: bool = False) -> dict[str, Any] | None:
+        """
+        What an executor is told of it, in the words of the wire; None for Python.
+
+        `is_unpacked`: which files there are is known in the box alone, which then looks for them.
+        """
         if not self.run:
             return None
         words = {
@@ -74,8 +80,9 @@ class Language:
             "stem": Path(file_name).stem,
             "memory_mib": str(max(1, limits.memory_bytes // MIB)),
         }
+        sources = f"{SOURCES}{''.join(_extensions(self))}" if is_unpacked else words["source"]
         return {
-            "build": [word.format_map(words) for word in self.build] or None,
+            "build": [sources if word == SOURCES else word.format_map(words) for word in self.build] or None,
             "build_limits": limits_document(self.build_limits),
             "run": [word.format_map(words) for word in self.run],
             "address_space": self.address_space,
@@ -171,7 +178,10 @@ def _check(language: Language) -> None:
     try:
         language.commands(f"x{language.extension}", Limits())
     except (KeyError, IndexError) as exc:
-        raise ValueError("build and run may hold {source}, {stem} and {memory_mib}, nothing else in braces") from exc
+        raise ValueError(
+            "build and run may hold {source}, {stem} and {memory_mib}, and build the word {sources}; "
+            "nothing else in braces"
+        ) from exc
 
 
 def _extensions(language: Language) -> tuple[str, ...]:

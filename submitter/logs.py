@@ -27,6 +27,7 @@ EVENTS = {
     "lease_lost": "a message or submission in hand is somebody else's now, or may be; its thread stops",
     "executor_lost": "an executor ended or fell silent in the middle of a case; the case is run once more",
     "executor_not_started": "no executor could be started ahead; it is tried again after a growing delay",
+    "preload_failed": "modules that an assignment names could not be preloaded; its programs run without that",
     "executor_sick": "an executor that waited did not answer; it is replaced",
     "leftovers_swept": "what a dead process of ours left on this host was removed",
     "library_warned": "a library that we use, psycopg's connection pool for one, has a warning",

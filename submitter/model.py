@@ -17,6 +17,7 @@ from submitter.comparison import Comparison as Comparison
 from submitter.comparison import Hint
 from submitter.points import NO_OVERRIDES, CaseRole, Group, GroupResult, LimitOverrides
 from submitter.policy import Level, Policy, Terms, View
+from submitter.supplies import Supplies
 
 MIB = 1024 * 1024
 WALL_STRETCH = 4  # times its wall time limit, at the most, is what a case may take on a machine short of processors
@@ -211,6 +212,7 @@ class Assignment:
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
     policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
+    supplies: Supplies = field(default_factory=Supplies)  # files, and what archives are to have in them
 
     @property
     def cases_bytes(self) -> int:
@@ -238,7 +240,9 @@ class Job:
     """
     One program to run against inputs, as a sandbox gets it.
 
-    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>.
+    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>. `is_archive`: `program` is
+    a zip or tar with that file in it. `files` is an archive of the assignment's, for the program to find. `preload` are
+    modules that it may find ready; what it prints does not depend on that.
     `is_wanted` says of an input, by its index, whether it is to be run: None as
     long as that depends on results that were not given yet, which none does
     whose predecessors' results were all given.
@@ -249,7 +253,15 @@ class Job:
     language: str
     limits: Limits
     inputs: tuple[CaseInput, ...]
+    is_archive: bool = False
+    files: bytes | None = field(default=None, repr=False)
+    preload: tuple[str, ...] = ()
     is_wanted: Callable[[int], bool | None] = field(default=always, compare=False, repr=False)
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether there is anything to unpack before it can run."""
+        return self.is_archive or self.files is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

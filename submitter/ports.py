@@ -30,6 +30,7 @@ from submitter.model import (
     SubmissionSummary,
 )
 from submitter.policy import Policy, Tried, View
+from submitter.supplies import Supplies
 from submitter.test_sets import Content, Plan, ShownResult, Standing
 
 
@@ -296,6 +297,10 @@ class CaseStore(Protocol):
 
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         """Change the assignment's deadline, tries and feedback, and nothing else; False if it is unknown."""
+        ...
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        """Change the assignment's files and what programs are called, and nothing else; False if it is unknown."""
         ...
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:

@@ -56,6 +56,7 @@ EFFECTS: Mapping[str, Effect] = {
     "comparison": Effect.JUDGEMENT,
     "limits": Effect.RUN,
     "notices": Effect.NOTHING,
+    "supplies": Effect.RUN,
     "policy": Effect.NOTHING,  # the penalty of a result stays, and what is shown of it is asked for in each turn
 }
 CASE_EFFECTS: Mapping[str, Effect] = {
@@ -172,6 +173,8 @@ def _plain(value: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
 def _plain_value(value: Any) -> Any:
     if isinstance(value, Comparison):
         return str(value)  # as people write it
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()  # an archive of files
     if dataclasses.is_dataclass(value):
         return _plain(value)
     if isinstance(value, tuple | list):

@@ -39,6 +39,7 @@ from submitter.model import (
 from submitter.policy import USUAL, Policy, Tried, View
 from submitter.ports import Reshowing, Turn
 from submitter.scoring import check_groups, max_score
+from submitter.supplies import Supplies
 
 
 @dataclass(slots=True)
@@ -160,6 +161,15 @@ class MemoryCaseStore(FailsOnRequest):
             known, _ = self._assignments[ref]
             policy = replace(policy, published_at=known.policy.published_at)
             self._assignments[ref] = (replace(known, policy=policy), self._now())
+            return True
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        self._fail_if_told("save_supplies")
+        with self._lock:
+            if ref not in self._assignments:
+                return False
+            known, _ = self._assignments[ref]
+            self._assignments[ref] = (replace(known, supplies=supplies), self._now())
             return True
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:

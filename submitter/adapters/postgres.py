@@ -15,7 +15,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from submitter.accounts import Account, AccountFilter
-from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy
+from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy, postgres_supplies
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -47,6 +47,7 @@ from submitter.model import (
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Policy
 from submitter.scoring import check_groups, dependencies_first
+from submitter.supplies import Supplies
 
 
 class PostgresCaseStore:
@@ -88,6 +89,8 @@ class PostgresCaseStore:
             rows = cursor.execute(
                 "SELECT "
                 + postgres_policy.COLUMNS
+                + ", "
+                + postgres_supplies.columns("row_number() OVER (ORDER BY c.kind = 'grade', c.ordinal) = 1")
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
@@ -135,6 +138,7 @@ class PostgresCaseStore:
             ),
             notices=settings["notices"],
             policy=postgres_policy.policy_from(settings),
+            supplies=postgres_supplies.supplies_from(settings),
         )
 
     def save_assignment(self, assignment: Assignment) -> None:
@@ -183,6 +187,7 @@ class PostgresCaseStore:
                 ).fetchone()
                 assignment_id = only_value(found)
                 postgres_policy.save_policy(connection, ref, assignment.policy)
+                postgres_supplies.save_supplies(connection, ref, assignment.supplies)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
                 cursor.execute("DELETE FROM submitter.case_groups WHERE assignment_id = %s", (assignment_id,))
                 cursor.executemany(
@@ -213,6 +218,10 @@ class PostgresCaseStore:
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         with self._transaction() as connection:
             return postgres_policy.save_policy(connection, ref, policy)
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        with self._transaction() as connection:
+            return postgres_supplies.save_supplies(connection, ref, supplies)
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:
         with self._transaction() as connection:

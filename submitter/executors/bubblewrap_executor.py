@@ -66,7 +66,7 @@ class BubblewrapLauncher:
 
     def start(self, room: Room) -> "BubblewrapExecutor":
         command = [*self._command(room.file_bytes), self._python, "/usr/src/executeSubmission.py", "--serve"]
-        command += self._arguments
+        command += [*self._arguments, *room.arguments]
         try:
             ours, theirs = socket.socketpair()
             info, info_write = os.pipe()

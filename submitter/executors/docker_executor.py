@@ -193,7 +193,7 @@ class DockerLauncher:
         host_config |= {"MaskedPaths": [], "ReadonlyPaths": []}
         self._slow_api.create_container(
             self._image,
-            ["--serve", *self._arguments],
+            ["--serve", *self._arguments, *room.arguments],
             name=name,
             user=f"{uid}:{uid}",
             stdin_open=True,

@@ -28,6 +28,7 @@ from submitter.executors.wire import (
     encode_request,
     max_answer_bytes,
     setup_failure,
+    unpack_limits,
 )
 from submitter.languages import languages
 from submitter.model import WALL_STRETCH, CaseInput, Ending, Environment, Job, RunResult, always
@@ -41,6 +42,7 @@ SMALL_INPUT_BYTES = 256 * 1024
 # Only the controller, which no case can reach, may have an input before its case starts.
 AHEAD_BYTES = 4096
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
+FILE_COPIES = 5  # of files that were unpacked: one, and in each of two boxes where the program lies and works
 SIGKILL = 9
 
 Start = Literal["fork", "exec"]
@@ -200,7 +202,13 @@ class ExecutorSandbox:
         largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
         # What is small has room beside the executor's own: assignments with the same limits get the same room.
         extra_bytes = INPUT_COPIES * largest if largest > SMALL_INPUT_BYTES else 0
-        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes))
+        if job.is_unpacked:
+            unpacking = unpack_limits(job)
+            memory_bytes = max(memory_bytes, unpacking.memory_bytes)
+            extra_bytes += FILE_COPIES * (1 + (job.files is not None)) * unpacking.file_bytes
+        # A fresh interpreter and a program that is no Python have no use for what another has imported.
+        preload = job.preload if self._start == "fork" and not language.run else ()
+        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes, preload))
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
@@ -348,9 +356,10 @@ class _Cases:
 
 
 def _build_s(job: Job) -> float:
-    """Seconds that building the program may take, if it is built."""
+    """Seconds that unpacking and building the program may take, if it is unpacked or built."""
     language = languages()[job.language]
-    return WALL_STRETCH * language.build_limits.wall_time_s if language.build else 0.0
+    building_s = language.build_limits.wall_time_s if language.build else 0.0
+    return WALL_STRETCH * (building_s + (unpack_limits(job).wall_time_s if job.is_unpacked else 0.0))
 
 
 def _may_be_unfair(result: RunResult) -> bool:

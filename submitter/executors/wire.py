@@ -10,15 +10,17 @@ The other end is executeSubmission.py, whose docstring describes the lines.
 
 import base64
 import binascii
+import dataclasses
 import json
 from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.languages import languages, limits_document
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
 
 SCHEMA = 4
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
+UNPACK_LIMITS = Limits(cpu_time_s=5.0, wall_time_s=20.0, output_bytes=64 * 1024, processes=8)
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
 _MAX_BYTES = 1 << 50
@@ -41,13 +43,28 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
         {
             "schema": SCHEMA,
             "file_name": job.file_name,
-            "commands": languages()[job.language].commands(job.file_name, job.limits),
+            "commands": languages()[job.language].commands(job.file_name, job.limits, is_unpacked=job.is_unpacked),
             "program": _base64(job.program),
             "start": start,
             "inputs": inputs,
             "limits": limits_document(job.limits),
+            **({"unpack": _unpack(job)} if job.is_unpacked else {}),
         }
     )
+
+
+def unpack_limits(job: Job) -> Limits:
+    """What unpacking may use: as much of files as a case may write, for each archive, and time that no case has."""
+    copies = 4 * (len(job.program) + len(job.files or b""))
+    return dataclasses.replace(UNPACK_LIMITS, memory_bytes=256 * MIB + copies, file_bytes=job.limits.file_bytes)
+
+
+def _unpack(job: Job) -> dict[str, Any]:
+    return {
+        "is_archive": job.is_archive,
+        "files": None if job.files is None else _base64(job.files),
+        "limits": limits_document(unpack_limits(job)),
+    }
 
 
 def encode_input(case: CaseInput) -> bytes:

@@ -14,6 +14,7 @@ import pytest
 
 from submitter.packages.formats import read_package
 from tests.acceptance.conftest import LAB5, RealDaemon, SharedDaemon, World
+from tests.archives import zip_link, zipped
 from tests.problem_packages import LEGACY, unpacked
 
 SQUARE = "import sys\nprint(int(sys.argv[1]) ** 2)\n"
@@ -53,6 +54,34 @@ def test_submit_waits_for_the_result_of_this_upload(world: World, daemon: RealDa
     [second] = documents(submitter(world, *arguments))
     assert (second["subid"], second["score"]) == (first["subid"], 1.0), "not the result that was there before"
     assert "1/20 points" in submitter(world, *arguments[:-1]).stdout
+
+
+def test_a_zip_is_graded_with_the_files_of_its_assignment(world: World, daemon: RealDaemon, tmp_path: Path) -> None:
+    """As an admin sets it up and a student hands it in, and as a student reads what is wrong with another zip."""
+    ref = "m.soltys/aws_labs/lab_files"
+    grading = tmp_path / "grading"
+    grading.mkdir()
+    (grading / "test.in").write_text("1\n2\n3\n4\n5\n")
+    (grading / "test.out").write_text("ada 1\nada 2\nada 3\nada 4\nada 5\n")
+    submitter(world, "cases", "import", str(grading), "--assignment", ref)
+    files, project = tmp_path / "files.zip", tmp_path / "project.zip"
+    files.write_bytes(zipped({"names.txt": "ada"}))
+    main = "import sys, helper\nprint(helper.name(), sys.argv[1])\nopen('names.txt', 'w').write('other')\n"
+    helper = "def name(): return open('names.txt').read()\n"
+    project.write_bytes(zipped({"p/main.py": main, "p/helper.py": helper, "p/names.txt": "bob"}))
+    [told] = documents(submitter(world, "assignment", "files", ref, str(files), "--main-file", "main.py", "--json"))
+    assert (told["main_file"], told["bytes"]) == ("main.py", files.stat().st_size)
+    files.write_bytes(zipped({"../names.txt": "ada"}))
+    refused = submitter(world, "assignment", "files", ref, str(files), code=1)
+    assert "does not say plainly where it goes" in refused.stderr
+    arguments = ["submit", str(project), "--assignment", ref, "--wait", "60", "--json", "--token"]
+    [graded] = documents(submitter(world, *arguments, secrets.token_hex(16)))
+    assert [test["verdict"] for test in graded["tests"]] == ["accepted"] * 5, graded
+    project.write_bytes(zip_link("names.txt", "/etc/passwd"))
+    [graded] = documents(submitter(world, *arguments, secrets.token_hex(16)))
+    assert [test["verdict"] for test in graded["tests"]] == ["compile_error"] * 5
+    assert "Your archive was not unpacked. 'names.txt' in it is neither a file nor" in graded["tests"][0]["output"]
+    submitter(world, "check", str(project), "--cases", str(grading), "--main-file", "main.py", code=3)
 
 
 def test_requeue_has_a_graded_submission_graded_again(world: World, daemon: RealDaemon, program: Path) -> None:

@@ -22,6 +22,7 @@ from submitter.model import (
 from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Terms, Tries, View
 from submitter.resources import resource
+from submitter.supplies import Supplies
 from tests.comparisons import NOT_WRITTEN_SO, WRITTEN
 from tests.contract.case_stores import ADA, GRADED, KEY, REF, SQUARES, gradebook, make_start, publish
 
@@ -47,6 +48,35 @@ def test_a_new_assignment_has_the_defaults_of_the_model(
     postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
 ) -> None:
     _call(sql, f"add_assignment({NAMES})")
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+
+
+def test_a_main_file_is_set_and_taken_away(postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    answer = _call(sql, f"set_main_file({NAMES}, 'main.py')")
+    assert answer == "programs are called main.py; archives with such a file are taken"
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=(), supplies=Supplies(main_file="main.py"))
+    for wrong in ("a/main.py", "main", "-x.py", "m" * 65 + ".py"):
+        assert "main_file_is_a_plain_name" in _refusal(sql, f"set_main_file({NAMES}, '{wrong}')")
+    assert _call(sql, f"set_main_file({NAMES})") == "programs are one file each"
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+    with pytest.raises(psycopg.errors.CheckViolation, match="files_are_an_archive_of_at_most_8_mib"):
+        sql.execute("UPDATE submitter.assignments SET files = decode(repeat('00', 8388609), 'hex')")
+
+
+def test_modules_to_preload_are_set_and_taken_away(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    assert _call(sql, f"set_preload({NAMES}, 'numpy,xml.dom')") == "executors import numpy,xml.dom ahead, if they can"
+    found = postgres_store.load_assignment(REF)
+    assert found is not None
+    assert found.supplies == Supplies(preload=("numpy", "xml.dom"))
+    for wrong in ("numpy, scipy", "a.", "a,,b", "a b", "-a", "a,b,a", ",".join(f"m{n}" for n in range(17))):
+        assert "preload_names_modules_with_commas_between" in _refusal(sql, f"set_preload({NAMES}, '{wrong}')")
+        with pytest.raises(ValueError, match="module"):
+            Supplies(preload=tuple(wrong.split(",")))
+    assert _call(sql, f"set_preload({NAMES})") == "nothing is preloaded"
     assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from submitter.errors import ExecutorLost, NotBegun, SandboxUnavailable
+from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Room
-from submitter.executors.pool import FreshExecutors
 from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
 from submitter.executors.wire import decode_answer
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult

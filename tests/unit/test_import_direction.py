@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison", "points", "policy"}),
+    frozenset({"comparison", "points", "policy", "supplies"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
     frozenset({"accounts", "comparing", "resources"}),
@@ -56,6 +56,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.postgres_notices",
             "adapters.postgres_policy",
             "adapters.postgres_rejudging",
+            "adapters.postgres_supplies",
             "adapters.memory_rejudging",
         }
     ),
@@ -69,6 +70,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.ses",
             "adapters.smtp",
             "executors.pool",
+            "executors.fresh",
             "containment",
             "executors.sandbox",
             "executors.docker_executor",
@@ -97,6 +99,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.notices",
             "commands.policies",
             "commands.similar",
+            "commands.supplies",
             "commands.packages",
             "commands.results",
             "commands.rejudging",
@@ -113,6 +116,7 @@ PURE = {
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
+    "supplies": {"dataclasses", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
     "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
     "points": {"dataclasses", "enum"},
@@ -207,7 +211,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "policy", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "policy", "supplies", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:
