@@ -64,14 +64,12 @@ class Grader:
             SandboxUnavailable: our fault; nothing can be said of the program.
             SubmissionBusy: `name` is being graded on this host already.
         """
-        ending = archive_ending(program)
-        takes_archives = assignment.supplies.main_file is not None
-        check_source(program, assignment.limits, is_archive=ending is not None and takes_archives)
+        check_program(assignment, program)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
         job = job_of(assignment, program, name)
         with work_directory(self._work_dir, name) as directory:
-            directory.write(f"{name}{ending}" if ending else job.file_name, program)
+            directory.write(f"{name}{archive_ending(program)}" if job.is_archive else job.file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
             report = run_and_judge(self._sandbox, assignment, job, go_on=go_on)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
@@ -186,6 +184,13 @@ class _PhaseClock:
 
     def phases(self) -> Phases:
         return Phases(wait_s=self._wait_s, run_s=max(0.0, self._run_s), judge_s=self._judge_s)
+
+
+def check_program(assignment: Assignment, program: bytes) -> None:
+    """As `check_source`: what an assignment takes, one file or an archive."""
+    takes_archives = assignment.supplies.main_file is not None
+    is_archive = takes_archives and archive_ending(program) is not None
+    check_source(program, assignment.limits, is_archive=is_archive)
 
 
 def check_source(program: bytes, limits: Limits, *, is_archive: bool = False) -> None:

@@ -48,6 +48,11 @@ class Judging:
         """Whether a case is to be run; None as long as that depends on others."""
         return True if self.broken is not None else self._progress.is_wanted(index)
 
+    def look_whether_broken(self, run: RunResult) -> None:
+        """A run that any case had, before its turn."""
+        if run.ending is Ending.COMPILE_ERROR:
+            self.broken = replace(run, cpu_time_s=0.0, wall_time_s=0.0)
+
     def take(self, index: int, run: RunResult) -> None:
         """A case's run has ended, or is not to be (`NOT_RUN`)."""
         assignment, case = self._assignment, self._assignment.cases[index]
@@ -58,8 +63,7 @@ class Judging:
         is_named = run.ending is not Ending.NOT_RUN and not self._build_hangs_on_time
         if self._recipe is not None and is_named:
             result = replace(result, run_key=self._recipe.key(case))
-        if run.ending is Ending.COMPILE_ERROR:
-            self.broken = replace(run, cpu_time_s=0.0, wall_time_s=0.0)
+        self.look_whether_broken(run)
         self._results[index] = result
         self._progress.note(index, result.fraction)
 

@@ -156,6 +156,9 @@ def judge_kept(
     """
     began_s = time.monotonic()
     judging = Judging(assignment, recipe)
+    for run in runs:
+        if run is not None:
+            judging.look_whether_broken(run)
     missing = []
     for index in judging.order:
         run = judging.broken if runs[index] is None else runs[index]

@@ -29,7 +29,7 @@ from submitter.errors import (
     SubmissionBusy,
     SubmissionRejected,
 )
-from submitter.grading import check_source, job_of, run_and_judge
+from submitter.grading import check_program, job_of, run_and_judge
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
@@ -222,7 +222,7 @@ class Rejudger:
             stored = self._results.get(_program_key(assignment, key), assignment.limits.source_bytes)
             if stored is None or stored.version != published.upload:
                 raise _Left("has a newer upload: the queue brings its result")
-            check_source(stored.data, assignment.limits)
+            check_program(assignment, stored.data)
             job = job_of(assignment, stored.data, key.subid)
         except SubmissionRejected as exc:
             raise _Left(f"cannot be run ({exc}): put it back with `submitter requeue {key.metadata}`") from exc

@@ -1,8 +1,10 @@
 """Judging anew: who rises and falls is known before, nothing is run that need not be, and what is newer wins."""
 
 import contextlib
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
@@ -48,6 +50,7 @@ from submitter.ports import Turn
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
 from submitter.rejudging import Applied, Rejudger
+from submitter.supplies import Supplies
 from submitter.test_sets import (
     CASE_EFFECTS,
     EFFECTS,
@@ -112,11 +115,12 @@ class World:
         self.cases.save_assignment(SQUARES)
         self.cases.register("c" * 32, "ada@example.org")
 
-    def hand_in(self, subid: str, program: str, extension: str = ".py") -> None:
+    def hand_in(self, subid: str, program: str | bytes, extension: str = ".py") -> None:
         key = SubmissionKey(REF, subid, leading_slash=True)
         names = {"admin": REF.admin, "event": REF.event, "assignment": REF.assignment}
         metadata = {"subid": subid, **names, "tokens": ["c" * 32]}
-        self.store.put(key.program(extension), program.encode(), "text/plain")
+        data = program.encode() if isinstance(program, str) else program
+        self.store.put(key.program(extension), data, "text/plain")
         self.store.put(key.metadata, json.dumps(metadata).encode(), "application/json")
 
     def grade(self, subid: str, program: str | None = None) -> None:
@@ -445,6 +449,21 @@ def test_one_added_case_runs_one_case(world: World) -> None:
     assert (world.document(ADA)["score"], world.document(ADA)["max_score"]) == (6, 6)
     world.change(*CASES)
     assert world.plan()[1].items[0].change is Change.FALLS, "and now that run is kept, too"
+
+
+def test_an_archive_is_run_as_one(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("main.py", "print(1)\n" * 9)
+    world = World(tmp_path, lambda job, _: replace(QUICK, stdout=b"9" if job.is_archive else b"no archive"))
+    world.change(CASES[0], supplies=Supplies(main_file="main.py"))
+    world.hand_in(ADA, made.getvalue())
+    world.grade(ADA)
+    world.change(CASES[0], wrong(CASES[1], "9"))
+    assert world.apply(world.plan()[0])[ADA].problem is None
+    assert (world.document(ADA)["score"], len(world.ran)) == (5, 2)
+    world.change(supplies=Supplies(main_file="main.py", preload=("numpy",)))
+    assert world.plan()[1].items[0].to_run == 2, "it may behave otherwise with other files or modules"
 
 
 def test_what_falls_after_a_run_needs_its_flag_too(world: World) -> None:
