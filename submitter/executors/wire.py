@@ -22,6 +22,7 @@ STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
 _MAX_BYTES = 1 << 50
+_NEVER_SAID = frozenset([Ending.NOT_RUN, Ending.PROVED, Ending.REFUTED, Ending.TOOL_FAILED])
 _FIELDS = frozenset(
     ["ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes", "starved_s"]
 )
@@ -41,7 +42,7 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
         {
             "schema": SCHEMA,
             "file_name": job.file_name,
-            "commands": languages()[job.language].commands(job.file_name, job.limits),
+            "commands": languages()[job.language].commands(job.file_name, job.limits, job.step),
             "program": _base64(job.program),
             "start": start,
             "inputs": inputs,
@@ -124,8 +125,8 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
         if not isinstance(answer, dict) or answer.keys() != _FIELDS:
             raise ValueError("not the fields of an answer")
         ending = Ending(answer["ending"])
-        if ending is Ending.NOT_RUN:
-            raise ValueError("whether a case is run is not the executor's to say")
+        if ending in _NEVER_SAID:
+            raise ValueError("an ending that is not the executor's to say")
         exit_code, signal = _integer_or_none(answer["exit_code"], 255), _integer_or_none(answer["signal"], 64)
         if (ending is Ending.EXITED and exit_code is None) or (ending is Ending.SIGNALED and signal is None):
             raise ValueError("an ending without its exit code or signal")
