@@ -3,18 +3,15 @@ Grading folders: `{test,grade}.{in,out}`, line N of the one the input and of the
 
 A file `comparison` may say in one line how outputs are compared, and a `grading.toml` (grading_file.py) what cases are
 worth, which groups they form and which limits are their own.
-A file `comparison` may say in one line how outputs are compared. A file `prove` may name cases, one a line, such as
-`test 3`, that have the program proved instead of run: their lines in the other files are empty, or not there at all.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from submitter import grading_file
 from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
-from submitter.model import CaseKind, Step, TestCase
+from submitter.model import CaseKind, TestCase
 from submitter.points import Group
 from submitter.ports import ResultStore
 from submitter.results import encode_lines, one_line
@@ -68,13 +65,10 @@ def read_folder(read: Reader) -> tuple[TestCase, ...]:
             them is missing, there is no case at all, or a file is not UTF-8.
     """
     cases: list[TestCase] = []
-    proved = _proved(read)
     for kind in CaseKind:
         inputs, outputs = (_lines(f"{kind}.{ending}", read(f"{kind}.{ending}")) for ending in ("in", "out"))
         if inputs is None and outputs is None:
-            if not proved[kind]:
-                continue
-            inputs, outputs = [], []
+            continue
         if inputs is None or outputs is None:
             missing = f"{kind}.in" if inputs is None else f"{kind}.out"
             raise AssignmentRefused(f"{missing} is missing; {kind}.in and {kind}.out belong together")
@@ -83,33 +77,12 @@ def read_folder(read: Reader) -> tuple[TestCase, ...]:
                 f"{kind}.in has {len(inputs)} lines and {kind}.out has {len(outputs)}; "
                 "line N of the one belongs to line N of the other"
             )
-        while len(inputs) + 1 in proved[kind]:
-            inputs.append("")
-            outputs.append("")
-        for ordinal in sorted(proved[kind]):
-            if ordinal > len(inputs) or inputs[ordinal - 1] or outputs[ordinal - 1]:
-                raise AssignmentRefused(
-                    f"the file prove names {kind} {ordinal}; its line in {kind}.in and {kind}.out has to be empty, "
-                    f"or it has to follow the last one, which is {len(inputs)}"
-                )
         cases += [
-            TestCase(kind, ordinal, *texts, step=Step.PROVE if ordinal in proved[kind] else Step.RUN)
-            for ordinal, texts in enumerate(zip(inputs, outputs, strict=True), start=1)
+            TestCase(kind, ordinal, *texts) for ordinal, texts in enumerate(zip(inputs, outputs, strict=True), start=1)
         ]
     if not cases:
         raise AssignmentRefused("no case in the folder; it needs test.in and test.out, or grade.in and grade.out")
     return tuple(cases)
-
-
-def _proved(read: Reader) -> dict[CaseKind, set[int]]:
-    """The ordinals of the cases that the file `prove` names."""
-    found: dict[CaseKind, set[int]] = {kind: set() for kind in CaseKind}
-    for line in _lines("prove", read("prove")) or []:
-        match = re.fullmatch(r"\s*(test|grade) +([1-9][0-9]{0,8})\s*", line, re.ASCII)
-        if match is None:
-            raise AssignmentRefused(f"in the file prove: {line!r} names no case; write one a line, such as: test 3")
-        found[CaseKind(match[1])].add(int(match[2]))
-    return found
 
 
 def read_comparison(read: Reader) -> Comparison | None:
@@ -161,9 +134,6 @@ def write_folder(
             if chosen:
                 (directory / f"{kind}.in").write_bytes(encode_lines([case.input.encode() for case in chosen]))
                 (directory / f"{kind}.out").write_bytes(encode_lines([case.expected.encode() for case in chosen]))
-        (directory / "prove").unlink(missing_ok=True)
-        if proved := [case.name for case in cases if case.step is Step.PROVE]:
-            (directory / "prove").write_text("".join(f"{name}\n" for name in proved))
         if comparison is not None:
             (directory / "comparison").write_text(f"{comparison}\n")
         settings = grading_file.encode(cases, groups)
