@@ -36,4 +36,4 @@ image=$(submitter image check)
 languages=${image% is up to date}-languages
 # Each time, which is short work for the engine if nothing has changed: `check` knows nothing of tool chains.
 build --tag "$languages" --languages c,javascript --prove python >/dev/null 2>&1 ||
-    echo "there is no $languages, so other languages than Python cannot be tested in Docker" >&2
+    echo "$languages cannot be built, so other languages than Python cannot be tested in Docker" >&2

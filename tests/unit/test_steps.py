@@ -35,6 +35,7 @@ from submitter.points import LimitOverrides
 from submitter.results import encode_graded, encode_out, explain
 from submitter.steps import run_in_steps, told_by_tool
 from submitter.verdict import judge_case
+from tests.unit.test_results import validator
 
 RUN, PROVE = CaseInput(("5",)), CaseInput((), step=Step.PROVE)
 LANGUAGE = Language(
@@ -219,7 +220,9 @@ def result(kind: CaseKind, run: RunResult) -> CaseResult:
 
 def document_of(*results: CaseResult) -> str:
     report = GradeReport(results, 0.0, 2.0, 0.1)
-    return encode_graded(SubmissionKey(REF, "a" * 32), report).decode()
+    text = encode_graded(SubmissionKey(REF, "a" * 32), report).decode()
+    validator().validate(json.loads(text))
+    return text
 
 
 def test_a_test_case_shows_what_the_tool_said_and_a_grade_case_does_not() -> None:
