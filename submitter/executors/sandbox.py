@@ -30,7 +30,7 @@ from submitter.executors.wire import (
     setup_failure,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Environment, Job, RunResult, Step, always
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Environment, Job, RunResult, always
 from submitter.steps import run_in_steps
 from submitter.test_sets import was_starved
 
@@ -195,7 +195,7 @@ class ExecutorSandbox:
         self._refuse_if_closed()
         limits, language = job.limits, languages()[job.language]
         memory_bytes, processes = limits.memory_bytes, limits.processes
-        if language.build and job.step is Step.RUN:
+        if language.build:
             memory_bytes = max(memory_bytes, language.build_limits.memory_bytes)
             processes = max(processes, language.build_limits.processes)
         largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
@@ -351,8 +351,7 @@ class _Cases:
 def _build_s(job: Job) -> float:
     """Seconds that building the program may take, if it is built."""
     language = languages()[job.language]
-    is_built = language.build and job.step is Step.RUN
-    return WALL_STRETCH * language.build_limits.wall_time_s if is_built else 0.0
+    return WALL_STRETCH * language.build_limits.wall_time_s if language.build else 0.0
 
 
 def _may_be_unfair(result: RunResult) -> bool:

@@ -31,6 +31,8 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.packages.assigned import problem_of
+from submitter.packages.importing import from_folder
 from submitter.points import LimitOverrides
 from submitter.results import encode_graded, encode_out, explain
 from submitter.steps import run_in_steps, told_by_tool
@@ -62,9 +64,15 @@ class Scripted:
         self.jobs: list[Job] = []
         self.closed = 0
         self._answers = iter(answers)
+        self._held: list[object] = []  # so that whoever forgets to close one cannot count on its being forgotten
 
     def __call__(self, job: Job) -> Generator[RunResult, None, None]:
         self.jobs.append(job)
+        results = self._results(job)
+        self._held.append(results)
+        return results
+
+    def _results(self, job: Job) -> Generator[RunResult, None, None]:
         try:
             for _ in job.inputs:
                 yield next(self._answers)
@@ -152,9 +160,10 @@ def test_each_part_is_asked_for_by_the_numbers_of_the_whole() -> None:
     assert asked == [0, 1, 2]
 
 
-def test_closing_early_ends_the_part_that_runs() -> None:
+@pytest.mark.parametrize("inputs", [(RUN, PROVE, PROVE), (PROVE, RUN, RUN)])
+def test_closing_early_ends_the_part_that_runs(inputs: tuple[CaseInput, ...]) -> None:
     run = Scripted(exited(0), exited(0), exited(0))
-    results = run_in_steps(job(RUN, PROVE, PROVE), run)
+    results = run_in_steps(job(*inputs), run)
     next(results)
     next(results)
     results.close()
@@ -235,6 +244,25 @@ def test_a_test_case_shows_what_the_tool_said_and_a_grade_case_does_not() -> Non
     assert json.loads(hidden)["tests"][0]["step"] == "prove"
     report = GradeReport((result(CaseKind.GRADE, refuted),), 0.0, 2.0, 0.1)
     assert encode_out(report) == b""
+
+
+def test_there_is_no_hint_since_nothing_is_compared() -> None:
+    silent = replace(exited(1), ending=Ending.REFUTED, stdout=b"\n\n")
+    assert result(CaseKind.TEST, silent).hint is None
+    as_a_run = judge_case(Limits(), Comparison.EXACT, replace(PROOF, step=Step.RUN), silent)
+    assert as_a_run.hint is not None
+
+
+def test_a_package_cannot_say_that_a_program_is_proved() -> None:
+    stdin = Assignment(ref=REF, cases=(PROOF,), input_mode=InputMode.STDIN)
+    with pytest.raises(AssignmentRefused, match=r"programs proved \(test 2\), which packages cannot say"):
+        problem_of(stdin, "icpc")
+
+
+def test_cases_that_prove_are_no_duplicates_of_each_other() -> None:
+    files = {"test.in": b"\n\n\n", "test.out": b"\n\n1\n"}
+    files["grading.toml"] = b'[[case]]\ncases = ["test 1-2"]\nstep = "prove"'
+    assert from_folder(files.get).notes == ()
 
 
 @pytest.mark.parametrize(
