@@ -201,7 +201,7 @@ def reason_of(case: CaseAccount) -> str:
     texts, use = case.texts, case.use
     if texts is None or use is None:
         return case.verdict.long_name.replace("_", " ")
-    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None:
+    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None and case.step is Step.RUN:
         return "not the expected output"
     run = RunResult(
         ending=Ending.EXITED,  # `explain` goes by the verdict
@@ -213,7 +213,7 @@ def reason_of(case: CaseAccount) -> str:
         wall_time_s=use.wall_time_s,
         lost_bytes=texts.stdout_bytes - len(texts.stdout),
     )
-    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "")
+    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "", step=case.step)
     return explain(CaseResult(judged, run, case.verdict, 0.0, case.hint))
 
 
