@@ -9,12 +9,13 @@ import stat
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from submitter import languages as module
+from submitter.containment import find_leaks
 from submitter.errors import NotBegun
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
@@ -403,6 +404,26 @@ def test_files_called_as_modules_are_for_their_own_program_alone(sandbox_name: s
             assert (result.stdout, result.stderr) == (b"x\n", b"")
             [after] = run(sandbox, innocent)
             assert (after.exit_code, after.stderr) == (0, b"")
+
+
+class Archived:
+    """A sandbox to which every program comes in an archive, with another file beside it."""
+
+    def __init__(self, sandbox: ExecutorSandbox) -> None:
+        self.sandbox, self.name, self.environment = sandbox, sandbox.name, sandbox.environment
+
+    def run(self, job: Job) -> Generator[RunResult, None, None]:
+        archive = zipped({job.file_name: job.program, "beside.txt": "x"})
+        yield from self.sandbox.run(dataclasses.replace(job, program=archive, is_archive=True))
+
+    def close(self) -> None:
+        self.sandbox.close()
+
+
+def test_the_walls_about_a_program_of_several_files_are_those_of_any(sandbox: ExecutorSandbox) -> None:
+    """The daemon's own hostile program looks for holes; its own files in /tmp it takes for another case's."""
+    assert find_leaks(sandbox) == []
+    assert set(find_leaks(Archived(sandbox))) == {"look: files of an earlier case"}
 
 
 def test_an_assignment_whose_own_files_cannot_be_unpacked_is_our_fault(sandbox: ExecutorSandbox) -> None:
