@@ -220,7 +220,9 @@ def _find_python() -> str:
 
 def _digest_of(python: Path, script: Path) -> str:
     """There is no image: of the files of the interpreter and of each tool chain, as they lie here, and the executor."""
-    words = {command[0] for one in languages().values() for command in (one.build, one.run, one.version) if command}
+    commands = [command for one in languages().values() for command in (one.build, one.run, one.version)]
+    commands += [one.proof.command for one in languages().values() if one.proof is not None]
+    words = {command[0] for command in commands if command}
     tools = {python, *(Path(found) for word in words if (found := shutil.which(word)) is not None)}
     digest = hashlib.sha256(script.read_bytes())
     for tool in sorted({tool.resolve() for tool in tools}):
