@@ -14,6 +14,7 @@ from submitter.packages.expected import annotated, by_folder, by_submissions_yam
 from submitter.packages.formats import FORMATS, read_package, write_package
 from submitter.packages.languages import language_of
 from submitter.packages.problem import Case, Expectation, OutputRule, Problem, Rule
+from submitter.points import Group, GroupRule
 from tests.problem_packages import ALL, DMOJ, LEGACY, NEW, POLYGON, RIGHT, unpacked
 
 AC, WA, TLE, RE = Verdict.ACCEPTED, Verdict.WRONG_ANSWER, Verdict.TIME_LIMIT_EXCEEDED, Verdict.RUNTIME_ERROR
@@ -63,10 +64,10 @@ def test_a_dmoj_archive_is_read_with_the_cases_of_its_zip() -> None:
     problem = read(ALL["dmoj"])
     assert [(case.name, case.input, case.answer, case.group, case.points) for case in problem.cases] == [
         ("1", b"2\n", b"4\n", "", 10.0),
-        ("2", b"3\n", b"6\n", "batch 1", None),
-        ("3", b"2\n", b"4\n", "batch 1", None),
+        ("2", b"3\n", b"6\n", "batch 1", 45.0),
+        ("3", b"2\n", b"4\n", "batch 1", 45.0),
     ]
-    assert [(group.name, group.points) for group in problem.groups] == [("batch 1", 90.0)]
+    assert problem.groups == (Group("batch 1", GroupRule.MINIMUM, stops_early=True),)
     plus = next(one for one in problem.solutions if "plus" in one.path)
     assert [(one.cases, one.permitted) for one in plus.expectations] == [
         ("1", frozenset({AC})),
