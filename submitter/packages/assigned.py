@@ -2,6 +2,7 @@
 Between packages and assignments: what of a problem an assignment here can say, and how well. All pure.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from submitter.model import (
     Verdict,
 )
 from submitter.packages.problem import Case, OutputRule, Problem, Rule
-from submitter.points import CaseRole, GroupRule
+from submitter.points import CaseRole, Group, GroupRule
 from submitter.scoring import check_groups, dependencies_first
 
 DEFAULT_OUTPUT_BYTES = 8 * MIB  # what ICPC packages allow where they say nothing
@@ -35,6 +36,7 @@ _NAMES = {
     Rule.EXACT: "exact",
     Rule.UNORDERED_LINES: "unordered_lines",
     Rule.UNORDERED_TOKENS: "unordered_tokens",
+    Rule.CHARACTERS: "whitespace ignore_case",
 }
 
 
@@ -73,6 +75,8 @@ def fit_of(output: OutputRule, cases: tuple[Case, ...]) -> Fit:
     Upper and lower case are no matter where no answer has a letter.
     """
     name, wanted = _NAMES[output.rule], []
+    if output.rule is Rule.CHARACTERS:
+        return Fit(Comparison.parse(name), "its outputs are compared as characters in any order, and here as words")
     joins_lines = output.rule is Rule.LINES
     if output.absolute is not None or output.relative is not None:
         name = "numbers"
@@ -194,11 +198,23 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
             )
             for case in assignment.cases
         ),
-        groups=assignment.groups,
+        groups=_with_cases(assignment),
         left_out=tuple(_lost(assignment, format)),
         output=_rule_of(assignment),
         time_limit_s=assignment.limits.cpu_time_s,
         memory_limit_bytes=math.ceil(assignment.limits.memory_bytes / MIB) * MIB,
+    )
+
+
+def _with_cases(assignment: Assignment) -> tuple[Group, ...]:
+    """The groups that have cases; those that depend on others without any depend on what these depend on."""
+    named = {case.group for case in assignment.cases}
+    needs: dict[str, tuple[str, ...]] = {}
+    for group in dependencies_first(assignment.groups):
+        found = [(one,) if one in named else needs[one] for one in group.depends_on]
+        needs[group.name] = tuple(dict.fromkeys(one for them in found for one in them))
+    return tuple(
+        dataclasses.replace(group, depends_on=needs[group.name]) for group in assignment.groups if group.name in named
     )
 
 
@@ -223,7 +239,7 @@ def _lost(assignment: Assignment, format: str) -> Iterator[str]:
 
 def _rule_of(assignment: Assignment) -> OutputRule:
     comparison = assignment.comparison
-    kinds = {ComparisonKind(name): rule for rule, name in _NAMES.items() if rule is not Rule.LINES}
+    kinds = {ComparisonKind(name): rule for rule, name in _NAMES.items() if rule not in (Rule.LINES, Rule.CHARACTERS)}
     rule = Rule.TOKENS if comparison.kind is ComparisonKind.NUMBERS else kinds.get(comparison.kind)
     if rule is None:
         raise AssignmentRefused(f"{assignment.ref} compares by {comparison.kind}, which packages cannot say")

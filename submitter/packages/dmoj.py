@@ -6,6 +6,7 @@ problem in this format; those of test.yml are for its one program.
 Source: https://docs.dmoj.ca/#/problem_format/problem_format and dmoj/testsuite.py in DMOJ/judge-server.
 """
 
+import dataclasses
 import io
 import re
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,7 @@ _RULES: Mapping[str, OutputRule] = {
     "standard": OutputRule(rule=Rule.LINES),
     "identical": OutputRule(rule=Rule.EXACT),
     "rstripped": OutputRule(rule=Rule.TRAILING_BLANKS),
-    "easy": OutputRule(ignore_case=True),
+    "easy": OutputRule(rule=Rule.CHARACTERS),
     "sorted": OutputRule(rule=Rule.UNORDERED_LINES),
     "unordered": OutputRule(rule=Rule.UNORDERED_TOKENS),
     # linecount pays for every right line; a case is passed when all of them are.
@@ -101,8 +102,9 @@ def read(files: Files, name: str) -> Problem:
     return Problem(
         name=name,
         format=FORMAT,
-        cases=tuple(reading.cases),
-        groups=tuple(reading.groups.groups),
+        cases=reading.scored(),
+        groups=() if reading.groups.cannot_score else tuple(reading.groups.groups),
+        cannot_score=reading.groups.cannot_score,
         solutions=tuple(_solutions(files, [case.name for case in reading.cases])),
         output=output,
         checker=checker,
@@ -147,6 +149,12 @@ class _Cases:
             group = self.groups.batch(needs, points)
             for one in inner:
                 self._add_case(one, group, points / len(inner))
+
+    def scored(self) -> tuple[Case, ...]:
+        """The cases, without points if those cannot be given."""
+        if self.groups.cannot_score:
+            return tuple(dataclasses.replace(case, group="", points=None) for case in self.cases)
+        return tuple(self.cases)
 
     def _points_of(self, entry: dict[str, Any]) -> float:
         stated = as_number("points", entry.get("points"))

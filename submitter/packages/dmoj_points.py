@@ -21,12 +21,15 @@ class Groups:
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
+        self.cannot_score: tuple[str, ...] = ()
         self._batches = 0
         self._gate: tuple[str, ...] = ()  # the last case or batch of 0 points, which depends on those before it
 
     def batch(self, needs: Sequence[str], points: float) -> str:
         """The name of the next batch's group; `needs` has numbers of earlier batches."""
         self._batches += 1
+        if needs and points == 0:  # it is passed by where it is not run, and fails all others where it fails
+            self.cannot_score = (f"batch {self._batches} is worth nothing and depends on another",)
         depends_on = tuple(dict.fromkeys((*(f"batch {number}" for number in needs), *self._gate)))
         return self._add(f"batch {self._batches}", GroupRule.MINIMUM, True, depends_on, points)
 
@@ -88,9 +91,9 @@ def listed(problem: Problem) -> list[tuple[dict[str, Any], tuple[Case, ...]]]:
             parts = [cases]
         else:
             parts = [[case] for case in cases if case.points]
-            if len(parts) < len(cases) and group.name in needed:
+            if len(parts) < len(cases) and (group.stops_early or group.name in needed):
                 raise AssignmentRefused(
-                    f"groups depend on “{group.name}”, of which some cases are worth nothing: DMOJ's format cannot say "
+                    f"cases of “{group.name}” are worth nothing, and others depend on them: DMOJ's format cannot say "
                     "so; give them a point"
                 )
             if not (needs or group.name in needed or group.stops_early or set(group.depends_on) & gates):

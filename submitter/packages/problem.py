@@ -31,6 +31,7 @@ class Rule(StrEnum):
     EXACT = "exact"  # byte by byte, but for a final newline
     UNORDERED_LINES = "unordered_lines"
     UNORDERED_TOKENS = "unordered_tokens"
+    CHARACTERS = "characters"  # all but white space, in any order and case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
