@@ -128,8 +128,8 @@ SMALL_BYTES = 12 << 20  # an interpreter that has just started
 BOX_TIMEOUT_S = 10.0  # for anything that a box is asked to do at once
 # Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
 ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
-# Of a stack: juries allow as much as of memory, and programs for them put large arrays there and recurse deep. It is the
-# size of a thread's stack, too, unless the program names one, and all threads that it may have are to fit.
+# Of a stack: juries allow as much as of memory, and programs for them put large arrays there and recurse deep. It is
+# the size of a thread's stack, too, unless the program names one, and all threads that it may have are to fit.
 MOST_STACK_BYTES = 256 << 20
 UNBOUNDED_BYTES = 1 << 50  # for runtimes that take far more addresses than memory
 DEFAULT_LIMITS = {

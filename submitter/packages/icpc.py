@@ -11,7 +11,7 @@ from typing import Any
 
 from submitter.errors import AssignmentRefused
 from submitter.model import MIB
-from submitter.packages import icpc_points
+from submitter.packages import icpc_layout, icpc_points
 from submitter.packages.archive import Files
 from submitter.packages.documents import as_list, as_mapping, as_positive, as_text, dump_yaml, load_yaml
 from submitter.packages.expected import annotated, by_folder, by_submissions_yaml, written_as
@@ -83,12 +83,13 @@ def read(files: Files, name: str) -> Problem:
 
 
 def _scored(files: Files, settings: dict[str, Any], data: "_TestData", is_new: bool) -> icpc_points.Scored:
-    if is_new:
+    if is_new and not icpc_points.LEGACY_KEYS & {key for own in data.settings.values() for key in own}:
         return icpc_points.new(data.cases, data.settings)
     grading = as_mapping("grading in problem.yaml", settings.get("grading"))
     if grading.get("objective", "max") != "max" or any(path.startswith("graders/") for path in files):
         return icpc_points.Scored(data.cases, cannot_score=("less is better there, or a program of its own grades",))
-    return icpc_points.legacy(data.cases, data.inherited)
+    scored = icpc_points.legacy(data.cases, data.inherited)
+    return icpc_points.held_against(scored, [one for path, one in files.items() if path.startswith("submissions/")])
 
 
 def write(problem: Problem) -> dict[str, bytes]:
@@ -99,7 +100,7 @@ def write(problem: Problem) -> dict[str, bytes]:
         AssignmentRefused: something of the problem has no place there.
     """
     is_new = problem.format == NEW
-    problem = icpc_points.arranged(problem)
+    problem = icpc_layout.arranged(problem)
     limits: dict[str, Any] = {"memory": (problem.memory_limit_bytes or DEFAULT_MEMORY_MIB * MIB) // MIB}
     if is_new:
         limits["time_multipliers"] = {"ac_to_time_limit": problem.time_multiplier}
@@ -131,7 +132,7 @@ def write(problem: Problem) -> dict[str, bytes]:
         files[f"data/{case.name}.in"] = case.input
         files[f"data/{case.name}.ans"] = case.answer
     if problem.groups:
-        documents = icpc_points.documents_of(problem, is_new)
+        documents = icpc_layout.documents_of(problem, is_new)
         files |= {path: dump_yaml(document) for path, document in documents.items()}
     written = {}
     for solution in problem.solutions:

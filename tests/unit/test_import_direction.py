@@ -52,6 +52,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "packages.languages",
             "packages.expected",
             "packages.assigned",
+            "packages.icpc_layout",
             "packages.icpc_points",
             "packages.dmoj_points",
         }

@@ -130,6 +130,16 @@ def test_points_without_an_equal_are_no_import_and_no_hindrance_to_verdicts(
         from_package(unpacked(tmp_path / "p", files), None)
 
 
+def test_programs_that_expect_another_score_are_believed() -> None:
+    """As in DOMjudge's packages, where accept_score is for a whole folder."""
+    files = legacy(data=IGNORED, data_secret=OPEN, data_secret_a={"cases": 2, "accept_score": 30, **OPEN})
+    program = "submissions/accepted/a.py"
+    assert not read({**files, program: b"# @EXPECTED_SCORE@: 60\n"}).cannot_score
+    problem = read({**files, program: b"# @EXPECTED_SCORE@: 30\n"})
+    assert problem.cannot_score == ("its programs expect 30 points (@EXPECTED_SCORE@), and testdata.yaml gives 60",)
+    assert {case.points for case in problem.cases} == {None}
+
+
 class Kattis:
     """The default grader of the legacy format, over a tree of folders."""
 
@@ -228,6 +238,12 @@ def test_groups_of_2023_07_are_ours_and_what_they_require() -> None:
         Group("secret/c", MINIMUM, depends_on=("secret/a",)),
     )
     assert [case.points for case in problem.cases] == [0.0, 20.0, 20.0, 25.0, 25.0, 10.0]
+
+
+def test_a_draft_of_2023_07_with_the_legacy_s_words_is_read_as_such() -> None:
+    files = legacy(data=IGNORED, data_secret=OPEN, data_secret_a={"cases": 2, "accept_score": 7, "grader_flags": "min"})
+    problem = read({**files, "problem.yaml": b"problem_format_version: 2023-07-draft\ntype: scoring\n"})
+    assert problem.groups == (Group("secret/a", MINIMUM),)
 
 
 def test_secret_cases_without_groups_share_a_hundred_points() -> None:
