@@ -128,6 +128,9 @@ SMALL_BYTES = 12 << 20  # an interpreter that has just started
 BOX_TIMEOUT_S = 10.0  # for anything that a box is asked to do at once
 # Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
 ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
+# Of a stack: juries allow as much as of memory, and programs for them put large arrays there and recurse deep. It is
+# the size of a thread's stack, too, unless the program names one, and all threads that it may have are to fit.
+MOST_STACK_BYTES = 256 << 20
 UNBOUNDED_BYTES = 1 << 50  # for runtimes that take far more addresses than memory
 DEFAULT_LIMITS = {
     "cpu_time_s": 2.0,
@@ -715,9 +718,11 @@ def read_words(fd: int) -> list[bytes]:
 
 
 def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -> None:
+    beside_bytes = memory_bytes * (ADDRESS_SPACE_FACTOR - 1) + ADDRESS_SPACE_EXTRA_BYTES
     for name, value in (
         (resource.RLIMIT_CPU, cpu_s),  # the second wall, for one process; the first is the sum in Case._look
         (resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES),
+        (resource.RLIMIT_STACK, min(MOST_STACK_BYTES, beside_bytes // (processes + 1))),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_NPROC, processes + 1),  # init is the same user

@@ -29,8 +29,15 @@ LEGACY: Mapping[str, bytes] = {
 }
 
 SCORING: Mapping[str, bytes] = {
-    **LEGACY,
+    **{path: data for path, data in LEGACY.items() if not path.startswith("data/secret/")},
     "problem.yaml": b"name: Twice\ntype: scoring\nlimits:\n  time_limit: 1\n",
+    "data/testdata.yaml": b"on_reject: continue\nrange: 0 100\ngrader_flags: ignore_sample\n",
+    "data/secret/testdata.yaml": b"grader_flags: first_error accept_if_any_accepted\n",
+    "data/secret/large/1.in": b"3\n",
+    "data/secret/large/1.ans": b"6\n",
+    "data/secret/large/2.in": b"2\n",
+    "data/secret/large/2.ans": b"4\n",
+    "data/secret/large/testdata.yaml": b"on_reject: break\naccept_score: 60\nrange: 0 60\ngrader_flags: min\n",
     "data/secret/small/1.in": b"2\n",
     "data/secret/small/1.ans": b"4\n",
     "data/secret/small/testdata.yaml": b"on_reject: break\naccept_score: 40\nrange: 0 40\ngrader_flags: min\n",

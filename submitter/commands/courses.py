@@ -183,7 +183,10 @@ def cases_export(target: Path, ref: AssignmentRef, format: str, as_json: bool) -
     if format == "folder":
         broken = write_folder(target, assignment.cases, assignment.comparison, assignment.groups)
     else:
-        write_package(target, problem_of(assignment, format))
+        problem = problem_of(assignment, format)
+        write_package(target, problem)
+        for lost in problem.left_out:
+            click.echo(f"submitter: left out: {lost}", err=True)
     if as_json:
         print_json({"assignment": str(ref), "directory": str(target), "cases": len(assignment.cases)})
     else:

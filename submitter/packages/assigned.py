@@ -2,7 +2,9 @@
 Between packages and assignments: what of a problem an assignment here can say, and how well. All pure.
 """
 
+import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from submitter.comparison import ComparisonKind
@@ -22,6 +24,8 @@ from submitter.model import (
     Verdict,
 )
 from submitter.packages.problem import Case, OutputRule, Problem, Rule
+from submitter.points import CaseRole, Group, GroupRule
+from submitter.scoring import check_groups, dependencies_first
 
 DEFAULT_OUTPUT_BYTES = 8 * MIB  # what ICPC packages allow where they say nothing
 
@@ -32,6 +36,7 @@ _NAMES = {
     Rule.EXACT: "exact",
     Rule.UNORDERED_LINES: "unordered_lines",
     Rule.UNORDERED_TOKENS: "unordered_tokens",
+    Rule.CHARACTERS: "whitespace ignore_case",
 }
 
 
@@ -70,6 +75,8 @@ def fit_of(output: OutputRule, cases: tuple[Case, ...]) -> Fit:
     Upper and lower case are no matter where no answer has a letter.
     """
     name, wanted = _NAMES[output.rule], []
+    if output.rule is Rule.CHARACTERS:
+        return Fit(Comparison.parse(name), "its outputs are compared as characters in any order, and here as words")
     joins_lines = output.rule is Rule.LINES
     if output.absolute is not None or output.relative is not None:
         name = "numbers"
@@ -103,17 +110,18 @@ def limits_of(problem: Problem, time_limit_s: float) -> Limits:
 
 def assignment_of(problem: Problem, ref: AssignmentRef, time_limit_s: float) -> Assignment:
     """
-    A problem as an assignment: samples are `test` cases, all others `grade` cases.
+    A problem as an assignment: samples are `test` cases, all others `grade` cases; but see `samples_of`.
 
     Raises:
-        AssignmentRefused: no verdict of it could be trusted; the text says why.
+        AssignmentRefused: no verdict of it could be trusted, or its groups make no sense; the text says why.
     """
     if problem.cannot_judge:
         raise AssignmentRefused(f"{problem.name} cannot be judged here: {'; '.join(problem.cannot_judge)}")
     counts = dict.fromkeys(CaseKind, 0)
     cases = []
-    for case in sorted(problem.cases, key=lambda case: not case.is_sample):
-        kind = CaseKind.TEST if case.is_sample else CaseKind.GRADE
+    samples = samples_of(problem)
+    for case in sorted(problem.cases, key=lambda case: case.name not in samples):
+        kind = CaseKind.TEST if case.name in samples else CaseKind.GRADE
         counts[kind] += 1
         texts = []
         for what, data in (("input", case.input), ("answer", case.answer)):
@@ -123,10 +131,13 @@ def assignment_of(problem: Problem, ref: AssignmentRef, time_limit_s: float) -> 
                 raise AssignmentRefused(f"the {what} of the case {case.name} is not UTF-8") from exc
             if "\0" in texts[-1]:
                 raise AssignmentRefused(f"the {what} of the case {case.name} holds a NUL character")
-        cases.append(TestCase(kind, counts[kind], texts[0], texts[1], _points(problem, case)))
+        points = 1.0 if case.points is None else case.points
+        cases.append(TestCase(kind, counts[kind], texts[0], texts[1], points, case.group or None))
+    check_groups(cases, problem.groups)
     assignment = Assignment(
         ref=ref,
         cases=tuple(cases),
+        groups=problem.groups,
         input_mode=InputMode.STDIN,
         comparison=fit_of(problem.output, problem.cases).comparison,
         limits=limits_of(problem, time_limit_s),
@@ -136,19 +147,26 @@ def assignment_of(problem: Problem, ref: AssignmentRef, time_limit_s: float) -> 
     return assignment
 
 
-def _points(problem: Problem, case: Case) -> float:
-    """A case's own points; its part of its group's, where the group alone has some; a point where nobody has any."""
-    if case.points is not None:
-        return case.points
-    group = next((one for one in problem.groups if one.name == case.group), None)
-    if group is None or group.points is None:
-        return 0.0 if problem.groups else 1.0
-    return group.points / sum(other.group == case.group for other in problem.cases)
+def samples_of(problem: Problem) -> frozenset[str]:
+    """
+    The names of the samples that can be `test` cases: those in no group that depends on hidden cases.
+
+    Raises:
+        AssignmentRefused: groups depend on each other in a circle, or on none.
+    """
+    check_groups((), problem.groups)
+    depends_on_hidden: set[str] = set()
+    hidden = {case.group for case in problem.cases if not case.is_sample}
+    for group in dependencies_first(problem.groups):
+        if (hidden | depends_on_hidden) & set(group.depends_on):
+            depends_on_hidden.add(group.name)
+    return frozenset(case.name for case in problem.cases if case.is_sample and case.group not in depends_on_hidden)
 
 
 def names_of(problem: Problem) -> list[str]:
     """The names of a problem's cases, in the order of its assignment's."""
-    return [case.name for case in sorted(problem.cases, key=lambda case: not case.is_sample)]
+    samples = samples_of(problem)
+    return [case.name for case in sorted(problem.cases, key=lambda case: case.name not in samples)]
 
 
 def problem_of(assignment: Assignment, format: str) -> Problem:
@@ -175,19 +193,53 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
                 input=case.input.encode(),
                 answer=case.expected.encode(),
                 is_sample=case.kind is CaseKind.TEST,
-                points=case.points,
+                group=case.group or "",
+                points=case.points if case.role is CaseRole.REGULAR else 0.0,
             )
             for case in assignment.cases
         ),
+        groups=_with_cases(assignment),
+        left_out=tuple(_lost(assignment, format)),
         output=_rule_of(assignment),
         time_limit_s=assignment.limits.cpu_time_s,
         memory_limit_bytes=math.ceil(assignment.limits.memory_bytes / MIB) * MIB,
     )
 
 
+def _with_cases(assignment: Assignment) -> tuple[Group, ...]:
+    """The groups that have cases; those that depend on others without any depend on what these depend on."""
+    named = {case.group for case in assignment.cases}
+    needs: dict[str, tuple[str, ...]] = {}
+    for group in dependencies_first(assignment.groups):
+        found = [(one,) if one in named else needs[one] for one in group.depends_on]
+        needs[group.name] = tuple(dict.fromkeys(one for them in found for one in them))
+    return tuple(
+        dataclasses.replace(group, depends_on=needs[group.name]) for group in assignment.groups if group.name in named
+    )
+
+
+def _lost(assignment: Assignment, format: str) -> Iterator[str]:
+    """What of an assignment's points a format has no word for, though the package can be written."""
+    cases, groups = assignment.cases, assignment.groups
+    if any(case.role is not CaseRole.REGULAR for case in cases):
+        yield "bonus and penalty cases count nothing there"
+    if any(case.limits.given() for case in cases):
+        yield "limits of single cases"
+    if format == "dmoj" and any(case.points == 0 for case in cases):
+        yield "cases that are worth nothing: if one failed there, no other would be run"
+    if format.startswith("icpc") and any(case.points and case.kind is CaseKind.TEST for case in cases):
+        yield "points of test cases: samples have none there"
+    if format in ("polygon", "icpc-2023-07") and any(group.stops_early for group in groups):
+        yield "that groups stop early"
+    if format == "polygon" and any(group.rule is GroupRule.MINIMUM for group in groups):
+        yield "parts of the points of groups that are worth their worst case: there, it is all or nothing"
+    if format in ("dmoj", "icpc") and any(group.rule is GroupRule.ALL_OR_NOTHING for group in groups):
+        yield "all or nothing: there, such groups are worth their worst case, the same where cases pass or fail"
+
+
 def _rule_of(assignment: Assignment) -> OutputRule:
     comparison = assignment.comparison
-    kinds = {ComparisonKind(name): rule for rule, name in _NAMES.items() if rule is not Rule.LINES}
+    kinds = {ComparisonKind(name): rule for rule, name in _NAMES.items() if rule not in (Rule.LINES, Rule.CHARACTERS)}
     rule = Rule.TOKENS if comparison.kind is ComparisonKind.NUMBERS else kinds.get(comparison.kind)
     if rule is None:
         raise AssignmentRefused(f"{assignment.ref} compares by {comparison.kind}, which packages cannot say")

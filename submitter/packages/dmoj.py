@@ -6,6 +6,7 @@ problem in this format; those of test.yml are for its one program.
 Source: https://docs.dmoj.ca/#/problem_format/problem_format and dmoj/testsuite.py in DMOJ/judge-server.
 """
 
+import dataclasses
 import io
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 from submitter.errors import AssignmentRefused
 from submitter.model import Verdict
+from submitter.packages import dmoj_points
 from submitter.packages.archive import Files, files_of_zip
 from submitter.packages.documents import as_list, as_mapping, as_number, as_positive, as_text, dump_yaml, load_yaml
 from submitter.packages.languages import PYTHON_2, language_of
@@ -22,7 +24,6 @@ from submitter.packages.problem import (
     ANYTHING,
     Case,
     Expectation,
-    Group,
     OutputRule,
     Problem,
     Rule,
@@ -43,7 +44,7 @@ _CODES: Mapping[str, Verdicts] = {
     "RTE": frozenset({Verdict.RUNTIME_ERROR}),
     "IR": frozenset({Verdict.RUNTIME_ERROR}),
     "CE": frozenset({Verdict.COMPILE_ERROR}),
-    "SC": ANYTHING,  # not run, since an earlier case of the batch failed; here it is run
+    "SC": ANYTHING,  # not run, since an earlier case of the batch failed
 }
 _LANGUAGES = (("PY2", PYTHON_2), ("PYPY2", PYTHON_2), ("PY", "python"), ("CPP", "cpp"), ("JAVA", "java"), ("C", "c"))
 _LANGUAGE_NAME = {"PAS": "pascal", "GO": "go", "RUST": "rust", "ADA": "ada", "PHP": "php", "V8JS": "javascript"}
@@ -59,7 +60,7 @@ _RULES: Mapping[str, OutputRule] = {
     "standard": OutputRule(rule=Rule.LINES),
     "identical": OutputRule(rule=Rule.EXACT),
     "rstripped": OutputRule(rule=Rule.TRAILING_BLANKS),
-    "easy": OutputRule(ignore_case=True),
+    "easy": OutputRule(rule=Rule.CHARACTERS),
     "sorted": OutputRule(rule=Rule.UNORDERED_LINES),
     "unordered": OutputRule(rule=Rule.UNORDERED_TOKENS),
     # linecount pays for every right line; a case is passed when all of them are.
@@ -89,7 +90,7 @@ def read(files: Files, name: str) -> Problem:
         data |= files_of_zip(archive, io.BytesIO(files[archive]))
     reading = _Cases(data, as_number("points", settings.get("points")))
     if "pretest_test_cases" in settings:
-        reading.add(settings["pretest_test_cases"])
+        reading.add(settings["pretest_test_cases"], are_pretests=True)
     reading.add(settings.get("test_cases"))
     if not reading.cases:
         reading.problems.append("it has no cases")
@@ -101,27 +102,35 @@ def read(files: Files, name: str) -> Problem:
     return Problem(
         name=name,
         format=FORMAT,
-        cases=tuple(reading.cases),
-        groups=tuple(reading.groups),
+        cases=reading.scored(),
+        groups=() if reading.groups.cannot_score else tuple(reading.groups.groups),
+        cannot_score=reading.groups.cannot_score,
         solutions=tuple(_solutions(files, [case.name for case in reading.cases])),
         output=output,
         checker=checker,
         interactor=tuple(Source(one, data[one]) for one in _named_files(settings.get("interactive")) if one in data),
         cannot_judge=(*cannot, *reading.problems),
-        left_out=("symlinks",) if settings.get("symlinks") else (),
+        left_out=tuple(_left_out(settings)),
     )
+
+
+def _left_out(settings: dict[str, Any]) -> Iterator[str]:
+    if settings.get("symlinks"):
+        yield "symlinks"
+    if settings.get("checker") == "linecount":
+        yield "a part of a case's points for each right line: it is worth all of its points or none"
 
 
 class _Cases:
     """Reads lists of cases and batches; positions count on over all of them, as in DMOJ's own reports."""
 
     def __init__(self, data: Files, points: float | None) -> None:
-        self._data, self._points = data, points
+        self._data, self._points = data, 1.0 if points is None else points
         self.cases: list[Case] = []
-        self.groups: list[Group] = []
+        self.groups = dmoj_points.Groups()
         self.problems: list[str] = []
 
-    def add(self, listed: Any) -> None:
+    def add(self, listed: Any, are_pretests: bool = False) -> None:
         if listed is None:
             listed = list(self._found())
         if not isinstance(listed, list):
@@ -130,20 +139,28 @@ class _Cases:
         for entry in listed:
             entry = as_mapping("a case in init.yml", entry)
             if "batched" not in entry:
-                self._add_case(entry, "")
+                points = 0.0 if are_pretests else self._points_of(entry)
+                self._add_case(entry, self.groups.of_single(len(self.cases) + 1, points), points)
                 continue
             self._note_unknown(entry, _BATCH_KEYS)
-            numbers = [as_text("dependencies", one) for one in as_list("dependencies", entry.get("dependencies"))]
-            group = Group(
-                name=f"batch {len(self.groups) + 1}",
-                points=as_number("points", entry.get("points", self._points)),
-                depends_on=tuple(f"batch {number}" for number in numbers),
-            )
-            self.groups.append(group)
-            for inner in as_list("batched", entry["batched"]):
-                self._add_case(as_mapping("a case in init.yml", inner), group.name)
+            needs = [as_text("dependencies", one) for one in as_list("dependencies", entry.get("dependencies"))]
+            inner = [as_mapping("a case in init.yml", one) for one in as_list("batched", entry["batched"])]
+            points = self._points_of(entry)
+            group = self.groups.batch(needs, points)
+            for one in inner:
+                self._add_case(one, group, points / len(inner))
 
-    def _add_case(self, entry: dict[str, Any], group: str) -> None:
+    def scored(self) -> tuple[Case, ...]:
+        """The cases, without points if those cannot be given."""
+        if self.groups.cannot_score:
+            return tuple(dataclasses.replace(case, group="", points=None) for case in self.cases)
+        return tuple(self.cases)
+
+    def _points_of(self, entry: dict[str, Any]) -> float:
+        stated = as_number("points", entry.get("points"))
+        return self._points if stated is None else stated
+
+    def _add_case(self, entry: dict[str, Any], group: str, points: float) -> None:
         self._note_unknown(entry, _CASE_KEYS)
         name = str(len(self.cases) + 1)
         texts = []
@@ -152,7 +169,6 @@ class _Cases:
             if path and path not in self._data:
                 self.problems.append(f"case {name}: {path} is not in the package")
             texts.append(self._data.get(path, b""))
-        points = None if group else as_number("points", entry.get("points", self._points))
         self.cases.append(Case(name=name, input=texts[0], answer=texts[1], group=group, points=points))
 
     def _note_unknown(self, entry: dict[str, Any], known: frozenset[str]) -> None:
@@ -273,25 +289,18 @@ def write(problem: Problem) -> dict[str, bytes]:
         AssignmentRefused: something of the problem has no place there.
     """
     settings: dict[str, Any] = {"checker": _checker_of(problem)}
-    batches = {group.name: f"batch {number}" for number, group in enumerate(problem.groups, start=1)}
-    listed: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     files: dict[str, bytes] = {}
     numbered: dict[str, str] = {}
-    for case in _by_group(problem):
-        numbered[case.name] = str(len(numbered) + 1)
-        path = f"cases/{numbered[case.name]}"
-        files |= {f"{path}.in": case.input, f"{path}.out": case.answer}
-        entry: dict[str, Any] = {"in": f"{path}.in", "out": f"{path}.out"}
-        if case.group not in batches:
-            listed.append(entry | ({"points": case.points} if case.points is not None else {}))
-            continue
-        if not listed or listed[-1].get("name") != batches[case.group]:
-            group = next(one for one in problem.groups if one.name == case.group)
-            needs = [int(batches[one].removeprefix("batch ")) for one in group.depends_on]
-            batch = {"name": batches[case.group], "batched": [], "points": group.points or 0.0}
-            listed.append(batch | ({"dependencies": needs} if needs else {}))
-        listed[-1]["batched"].append(entry)
-    settings["test_cases"] = [{key: value for key, value in one.items() if key != "name"} for one in listed]
+    for entry, cases in dmoj_points.listed(problem):
+        written = []
+        for case in cases:
+            numbered[case.name] = str(len(numbered) + 1)
+            path = f"cases/{numbered[case.name]}"
+            files |= {f"{path}.in": case.input, f"{path}.out": case.answer}
+            written.append({"in": f"{path}.in", "out": f"{path}.out"})
+        entries.append(entry | ({"batched": written} if "batched" in entry else written[0]))
+    settings["test_cases"] = entries
     files[MARKER] = dump_yaml(settings)
     for number, solution in enumerate(problem.solutions, start=1):
         if len(solution.files) != 1:
@@ -301,14 +310,6 @@ def write(problem: Problem) -> dict[str, bytes]:
         files[f"{folder}/{name}"] = solution.files[0].data
         files[f"{folder}/test.yml"] = dump_yaml(_test_of(problem, solution, name, numbered))
     return files
-
-
-def _by_group(problem: Problem) -> list[Case]:
-    """Cases outside of groups where they are, and a group's together at its first."""
-    first: dict[str, int] = {}
-    for number, case in enumerate(problem.cases):
-        first.setdefault(case.group or case.name, number)
-    return sorted(problem.cases, key=lambda case: first[case.group or case.name])
 
 
 def _checker_of(problem: Problem) -> Any:

@@ -11,11 +11,12 @@ from typing import Any
 
 from submitter.errors import AssignmentRefused
 from submitter.model import MIB
+from submitter.packages import icpc_layout, icpc_points
 from submitter.packages.archive import Files
 from submitter.packages.documents import as_list, as_mapping, as_positive, as_text, dump_yaml, load_yaml
 from submitter.packages.expected import annotated, by_folder, by_submissions_yaml, written_as
 from submitter.packages.languages import language_of_program
-from submitter.packages.problem import Case, Group, OutputRule, Problem, Rule, Solution, Source
+from submitter.packages.problem import Case, OutputRule, Problem, Rule, Solution, Source
 
 LEGACY, NEW = "icpc", "icpc-2023-07"
 MARKER = "problem.yaml"
@@ -61,11 +62,15 @@ def read(files: Files, name: str) -> Problem:
     if is_new:
         multipliers = as_mapping("time_multipliers", limits.get("time_multipliers"))
         multiplier = multipliers.get("ac_to_time_limit", limits.get("time_multiplier", 2.0))
+    scored = icpc_points.Scored(data.cases)
+    if "scoring" in kinds:
+        scored = _scored(files, settings, data, is_new)
     return Problem(
         name=_name_of(settings, name),
         format=NEW if is_new else LEGACY,
-        cases=data.cases,
-        groups=data.groups if "scoring" in kinds else (),
+        cases=scored.cases,
+        groups=scored.groups,
+        cannot_score=scored.cannot_score,
         solutions=tuple(_solutions(files, is_new)),
         output=output,
         time_limit_s=_time_limit(files, limits),
@@ -77,6 +82,16 @@ def read(files: Files, name: str) -> Problem:
     )
 
 
+def _scored(files: Files, settings: dict[str, Any], data: "_TestData", is_new: bool) -> icpc_points.Scored:
+    if is_new and not icpc_points.LEGACY_KEYS & {key for own in data.settings.values() for key in own}:
+        return icpc_points.new(data.cases, data.settings)
+    grading = as_mapping("grading in problem.yaml", settings.get("grading"))
+    if grading.get("objective", "max") != "max" or any(path.startswith("graders/") for path in files):
+        return icpc_points.Scored(data.cases, cannot_score=("less is better there, or a program of its own grades",))
+    scored = icpc_points.legacy(data.cases, data.inherited)
+    return icpc_points.held_against(scored, [one for path, one in files.items() if path.startswith("submissions/")])
+
+
 def write(problem: Problem) -> dict[str, bytes]:
     """
     The files of a package, in the version that `problem.format` says, legacy if it is of another format.
@@ -85,9 +100,7 @@ def write(problem: Problem) -> dict[str, bytes]:
         AssignmentRefused: something of the problem has no place there.
     """
     is_new = problem.format == NEW
-    names = {case.name for case in problem.cases}
-    if not all(PurePosixPath(name).parts[:1] in (("sample",), ("secret",)) for name in names):
-        problem = _renamed(problem)
+    problem = icpc_layout.arranged(problem)
     limits: dict[str, Any] = {"memory": (problem.memory_limit_bytes or DEFAULT_MEMORY_MIB * MIB) // MIB}
     if is_new:
         limits["time_multipliers"] = {"ac_to_time_limit": problem.time_multiplier}
@@ -118,9 +131,9 @@ def write(problem: Problem) -> dict[str, bytes]:
     for case in problem.cases:
         files[f"data/{case.name}.in"] = case.input
         files[f"data/{case.name}.ans"] = case.answer
-    for group in problem.groups:
-        path, settings = _group_settings(problem, group, is_new)
-        files[path] = dump_yaml(settings)
+    if problem.groups:
+        documents = icpc_layout.documents_of(problem, is_new)
+        files |= {path: dump_yaml(document) for path, document in documents.items()}
     written = {}
     for solution in problem.solutions:
         folder, metadata = written_as(solution, is_new)
@@ -155,7 +168,6 @@ class _TestData:
         self.cases = tuple(self._cases(files))
         if not self.cases:
             self.problems.append("it has no cases")
-        self.groups = tuple(self._groups())
 
     def _cases(self, files: Files) -> Iterator[Case]:
         inputs = [path for path in files if path.startswith(("data/sample/", "data/secret/")) and path.endswith(".in")]
@@ -176,35 +188,12 @@ class _TestData:
                 self.problems.append(f"the case {name} comes with arguments")
             if "output_validator_args" in own:
                 self.settings[stem] = {"output_validator_args": own["output_validator_args"]}
-            folder = str(PurePosixPath(stem).parent)
-            in_group = folder in self.settings and folder not in ("data/sample", "data/secret")
             yield Case(
                 name=name,
                 input=files[path],
                 answer=files[f"{stem}.ans"],
                 is_sample=path.startswith("data/sample/"),
-                group=folder.removeprefix("data/") if in_group else "",
             )
-
-    def _groups(self) -> Iterator[Group]:
-        for name in dict.fromkeys(case.group for case in self.cases if case.group):
-            own = self.inherited(f"data/{name}")
-            scoring = as_mapping("scoring", own.get("scoring"))
-            if "max_score" in own or "score_aggregation" in own or scoring:  # 2023-07, or a draft of it
-                points = own.get("max_score", scoring.get("score", scoring.get("max_score")))
-                all_or_nothing = own.get("score_aggregation", scoring.get("aggregation", "pass-fail")) != "sum"
-                needed = own.get("require_pass", [])
-                depends_on = tuple(str(one) for one in ([needed] if isinstance(needed, str) else needed))
-            else:
-                points, depends_on = own.get("accept_score", 1), ()
-                all_or_nothing = "min" in as_text("grader_flags", own.get("grader_flags")).split()
-                if not all_or_nothing:
-                    points = (as_positive("accept_score", points or None) or 0.0) * self._size(name)
-            value = None if points == "unbounded" else as_positive(f"the score of {name}", points or None)
-            yield Group(name=name, points=value or 0.0, all_or_nothing=all_or_nothing, depends_on=depends_on)
-
-    def _size(self, group: str) -> int:
-        return sum(case.group == group for case in self.cases)
 
     def inherited(self, folder: str) -> dict[str, Any]:
         """A folder's settings, over those of the folders above it."""
@@ -220,25 +209,6 @@ class _TestData:
                 yield _as_flags(flags)
             else:
                 yield ()
-
-
-def _group_settings(problem: Problem, group: Group, is_new: bool) -> tuple[str, dict[str, Any]]:
-    size = sum(case.group == group.name for case in problem.cases)
-    points = group.points or 0.0
-    if is_new:
-        aggregation = "pass-fail" if group.all_or_nothing else "sum"
-        settings: dict[str, Any] = {"max_score": points, "score_aggregation": aggregation}
-        if group.depends_on:
-            settings["require_pass"] = list(group.depends_on)
-        return f"data/{group.name}/test_group.yaml", settings
-    if group.depends_on:
-        raise AssignmentRefused(f"{group.name} depends on another group, which only the format {NEW} can say")
-    return f"data/{group.name}/testdata.yaml", {
-        "on_reject": "break" if group.all_or_nothing else "continue",
-        "accept_score": points if group.all_or_nothing else points / max(size, 1),
-        "range": f"0 {points:g}",
-        "grader_flags": "min" if group.all_or_nothing else "sum",
-    }
 
 
 # -- settings -----------------------------------------------------------------------------------------------------
@@ -351,26 +321,3 @@ def _solutions(files: Files, is_new: bool) -> Iterator[Solution]:
             expectations=expectations,
             said_by=said_by,
         )
-
-
-def _renamed(problem: Problem) -> Problem:
-    """With cases named as folders of ICPC packages want it; their order stays."""
-    import dataclasses
-
-    groups = {group.name: f"secret/{number:02}" for number, group in enumerate(problem.groups, start=1)}
-    names = {}
-    for number, case in enumerate(problem.cases, start=1):
-        folder = "sample" if case.is_sample else groups.get(case.group, "secret")
-        names[case.name] = f"{folder}/{number:03}"
-    return dataclasses.replace(
-        problem,
-        cases=tuple(
-            dataclasses.replace(case, name=names[case.name], group=groups.get(case.group, "")) for case in problem.cases
-        ),
-        groups=tuple(
-            dataclasses.replace(
-                group, name=groups[group.name], depends_on=tuple(groups[one] for one in group.depends_on)
-            )
-            for group in problem.groups
-        ),
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from submitter.errors import AssignmentRefused
 from submitter.folders import Reader, read_grading
 from submitter.model import Assignment, AssignmentRef, Comparison, Limits, Step
-from submitter.packages.assigned import assignment_of, fit_of
+from submitter.packages.assigned import assignment_of, fit_of, samples_of
 from submitter.packages.formats import read_package
 from submitter.packages.languages import language_of, why_not_run
 from submitter.packages.problem import ALL_ACCEPTED, Case, Problem, Solution, Source, duplicates
@@ -45,7 +45,7 @@ class Imported:
         return dataclasses.replace(
             known,
             cases=self.cases.cases,
-            groups=(),
+            groups=self.cases.groups,
             input_mode=self.cases.input_mode,
             comparison=self.cases.comparison,
             limits=limits,
@@ -89,8 +89,13 @@ def from_package(path: Path, comparison: Comparison | None) -> Imported:
     notes = [f"left out: {one}" for one in problem.left_out]
     if fit.joins_lines and comparison is None:
         notes.append("the package compares line by line; here, line breaks count as blanks")
-    if problem.groups:
-        notes.append("groups are left out: every case counts by itself, for its part of its group's points")
+    if problem.cannot_score:
+        raise AssignmentRefused(
+            f"{path.name}: its points cannot be given as its jury wants: {'; '.join(problem.cannot_score)}; "
+            "change that in the package, or write its cases as a grading folder with points of your own"
+        )
+    if (hidden := sum(case.is_sample for case in problem.cases) - len(samples_of(problem))) > 0:
+        notes.append(f"{hidden} samples become grade cases: their groups depend on groups with hidden cases")
     cases = assignment_of(problem, AssignmentRef("", "", ""), problem.time_limit_s or Limits().cpu_time_s)
     return Imported(cases, problem, (*notes, *_about_duplicates(problem.cases)))
 

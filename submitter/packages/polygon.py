@@ -4,6 +4,8 @@ Polygon's packages: a problem.xml beside tests, solutions and a checker made wit
 Source: packages of polygon.codeforces.com, and testlib's standard checkers.
 """
 
+import dataclasses
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
@@ -21,7 +23,6 @@ from submitter.packages.problem import (
     WRONG,
     Case,
     Expectation,
-    Group,
     OutputRule,
     Problem,
     Rule,
@@ -29,6 +30,7 @@ from submitter.packages.problem import (
     Source,
     Verdicts,
 )
+from submitter.points import Group, GroupRule
 
 FORMAT = "polygon"
 MARKER = "problem.xml"
@@ -90,7 +92,10 @@ def read(files: Files, name: str) -> Problem:
     if judging.get("run-count", "1") != "1":
         cannot.append("its programs are run more than once on a case")
     testset = next((one for one in testsets if one.get("name") == "tests"), testsets[0])
-    cases = _cases(files, testset, cannot)
+    cases, groups = _scored(_cases(files, testset, cannot), testset)
+    left_out = [f"the testset {one.get('name')}" for one in testsets if one is not testset]
+    if not groups and testset.find("groups/group") is not None:
+        left_out.append("groups: no test has points, so every case counts one")
     checker = root.find("assets/checker")
     standard = "" if checker is None else checker.get("name", "").removeprefix("std::").removesuffix(".cpp")
     sources: tuple[Source, ...] = ()
@@ -103,7 +108,7 @@ def read(files: Files, name: str) -> Problem:
         name=root.get("short-name") or name,
         format=FORMAT,
         cases=cases,
-        groups=tuple(_groups(testset, cases)),
+        groups=groups,
         solutions=tuple(_solutions(files, root)),
         output=_CHECKERS.get(standard, OutputRule()),
         time_limit_s=_number(testset, "time-limit", 1000.0),
@@ -111,7 +116,7 @@ def read(files: Files, name: str) -> Problem:
         checker=sources,
         interactor=_sources(files, root.find("assets/interactor")),
         cannot_judge=tuple(cannot),
-        left_out=tuple(f"the testset {one.get('name')}" for one in testsets if one is not testset),
+        left_out=tuple(left_out),
     )
 
 
@@ -172,20 +177,39 @@ def _numbered(pattern: str, number: int) -> str:
     return _NUMBER.sub(lambda found: str(number).zfill(int(found.group(1) or 0)), pattern)
 
 
-def _groups(testset: ET.Element, cases: tuple[Case, ...]) -> Iterator[Group]:
+def _scored(cases: tuple[Case, ...], testset: ET.Element) -> tuple[tuple[Case, ...], tuple[Group, ...]]:
+    """The cases with their points and their groups; neither where the package knows no points."""
     described = {group.get("name", ""): group for group in testset.findall("groups/group")}
-    for name in dict.fromkeys(case.group for case in cases if case.group):
+    members: dict[str, list[Case]] = {}
+    for case in cases:
+        members.setdefault(case.group, []).append(case)
+    points = {case.name: case.points for case in cases if case.points is not None}
+    groups = []
+    for name, them in members.items():
         group = described.get(name)
-        inside = sum(case.points or 0.0 for case in cases if case.group == name)
-        stated = as_number("points", group.get("points")) if group is not None else None
-        yield Group(
-            name=name,
-            points=inside if stated is None else stated,
-            all_or_nothing=group is not None and group.get("points-policy") == "complete-group",
-            depends_on=()
-            if group is None
-            else tuple(one.get("group", "") for one in group.findall("dependencies/dependency")),
+        if group is None and not name:
+            continue
+        stated = None if group is None else as_number("points", group.get("points"))
+        if stated and not any(case.name in points for case in them):  # the group's points alone are told
+            points |= {case.name: stated / len(them) for case in them}
+        groups.append(
+            Group(
+                name=name,
+                rule=GroupRule.ALL_OR_NOTHING
+                if group is not None and group.get("points-policy") == "complete-group"
+                else GroupRule.SUM,
+                depends_on=()
+                if group is None
+                else tuple(
+                    needed
+                    for one in group.findall("dependencies/dependency")
+                    if (needed := one.get("group", "")) in members or needed not in described
+                ),
+            )
         )
+    if not any(points.values()):
+        return tuple(dataclasses.replace(case, group="", points=None) for case in cases), ()
+    return tuple(dataclasses.replace(case, points=points.get(case.name, 0.0)) for case in cases), tuple(groups)
 
 
 def _sources(files: Files, element: ET.Element | None) -> tuple[Source, ...]:
@@ -237,15 +261,16 @@ def write(problem: Problem) -> dict[str, bytes]:
         attributes = {"method": "manual"}
         attributes |= {"sample": "true"} if case.is_sample else {}
         attributes |= {"group": case.group} if case.group else {}
-        attributes |= {"points": f"{case.points:g}"} if case.points is not None else {}
+        attributes |= {"points": f"{case.points:.12g}"} if case.points is not None else {}
         ET.SubElement(tests, "test", attributes)
         files |= {f"tests/{number:02}": case.input, f"tests/{number:02}.a": case.answer}
     if problem.groups:
         groups = ET.SubElement(testset, "groups")
         for group in problem.groups:
-            policy = "complete-group" if group.all_or_nothing else "each-test"
+            policy = "each-test" if group.rule is GroupRule.SUM else "complete-group"
+            points = math.fsum(case.points or 0.0 for case in problem.cases if case.group == group.name)
             element = ET.SubElement(
-                groups, "group", {"name": group.name, "points-policy": policy, "points": f"{group.points or 0:g}"}
+                groups, "group", {"name": group.name, "points-policy": policy, "points": f"{points:.12g}"}
             )
             if group.depends_on:
                 needed = ET.SubElement(element, "dependencies")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from submitter.model import Verdict
+from submitter.points import Group
 
 Verdicts = frozenset[Verdict]
 
@@ -30,6 +31,7 @@ class Rule(StrEnum):
     EXACT = "exact"  # byte by byte, but for a final newline
     UNORDERED_LINES = "unordered_lines"
     UNORDERED_TOKENS = "unordered_tokens"
+    CHARACTERS = "characters"  # all but white space, in any order and case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Case:
     """
     A case; its name is unique in the package and sorts nothing: cases come in the package's order.
 
-    `points` is None where the package gives none to single cases.
+    `points` is None where the package gives none to any case: then all are worth the same.
     """
 
     name: str
@@ -56,21 +58,6 @@ class Case:
     is_sample: bool = False
     group: str = ""
     points: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """
-    Cases that are worth something together.
-
-    `all_or_nothing` pays `points` if all of its cases pass, and otherwise each
-    case pays its own; `depends_on` names groups without which it pays nothing.
-    """
-
-    name: str
-    points: float | None = None
-    all_or_nothing: bool = True
-    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +120,9 @@ class Problem:
 
     `time_limit_s` is None where the jury's solutions decide it: `time_multiplier`
     times what the slowest accepted one takes. `cannot_judge` says, in words,
-    why no verdict on this problem could be trusted here; `left_out` what of it
-    is not kept, without touching any verdict.
+    why no verdict on this problem could be trusted here; `cannot_score` why its
+    points could not be given here, in which case it has no groups and no points;
+    `left_out` what of it is not kept, without touching any verdict.
     """
 
     name: str
@@ -149,6 +137,7 @@ class Problem:
     checker: tuple[Source, ...] = ()
     interactor: tuple[Source, ...] = ()
     cannot_judge: tuple[str, ...] = ()
+    cannot_score: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
 

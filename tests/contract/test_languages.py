@@ -335,6 +335,42 @@ def test_a_c_program_that_would_blow_up_the_compiler(
     assert (result.ending, reason in result.stderr.decode()) == (Ending.COMPILE_ERROR, True), result.stderr
 
 
+def test_a_program_may_put_large_arrays_on_its_stack(run: Run, sandbox: ExecutorSandbox) -> None:
+    """As the juries' systems allow, for which problem packages are made."""
+    need("c", sandbox)
+    program = """
+        #include <stdio.h>
+        #include <string.h>
+        int main(void) {
+            volatile char large[24 << 20];
+            for (int i = 0; i < sizeof large; i += 4096) large[i] = 1;
+            printf("%d\\n", large[4096]);
+        }
+    """
+    [result] = run("c", program, ("1",))
+    assert (result.ending, result.exit_code, result.stdout) == (Ending.EXITED, 0, b"1\n")
+
+
+def test_threads_have_room_for_their_stacks(run: Run, sandbox: ExecutorSandbox) -> None:
+    """Whose size is by default the most that the main thread's may grow to."""
+    need("c", sandbox)
+    program = """
+        #include <pthread.h>
+        #include <stdio.h>
+        #include <unistd.h>
+        static void *rest(void *_) { sleep(1); return _; }
+        int main(void) {
+            pthread_t them[28];
+            int made = 0;
+            while (made < 28 && !pthread_create(&them[made], 0, rest, 0)) made++;
+            for (int i = 0; i < made; i++) pthread_join(them[i], 0);
+            printf("%d\\n", made);
+        }
+    """
+    [result] = run("c", program, ("1",))
+    assert (result.ending, result.stdout) == (Ending.EXITED, b"28\n")
+
+
 @pytest.mark.long
 def test_a_template_bomb(run: Run, sandbox: ExecutorSandbox) -> None:
     need("cpp", sandbox)

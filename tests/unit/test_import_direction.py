@@ -47,7 +47,16 @@ FLOORS: tuple[frozenset[str], ...] = (
             "packages.documents",
         }
     ),
-    frozenset({"packages.languages", "packages.expected", "packages.assigned"}),
+    frozenset(
+        {
+            "packages.languages",
+            "packages.expected",
+            "packages.assigned",
+            "packages.icpc_layout",
+            "packages.icpc_points",
+            "packages.dmoj_points",
+        }
+    ),
     frozenset({"packages.icpc", "packages.dmoj", "packages.polygon", "packages.verify"}),
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),

@@ -12,8 +12,10 @@ from submitter.model import MIB, Assignment, AssignmentRef, CaseKind, Comparison
 from submitter.packages.assigned import assignment_of, fit_of, problem_of
 from submitter.packages.expected import annotated, by_folder, by_submissions_yaml, matches
 from submitter.packages.formats import FORMATS, read_package, write_package
+from submitter.packages.importing import from_package
 from submitter.packages.languages import language_of
 from submitter.packages.problem import Case, Expectation, OutputRule, Problem, Rule
+from submitter.points import Group, GroupRule
 from tests.problem_packages import ALL, DMOJ, LEGACY, NEW, POLYGON, RIGHT, unpacked
 
 AC, WA, TLE, RE = Verdict.ACCEPTED, Verdict.WRONG_ANSWER, Verdict.TIME_LIMIT_EXCEEDED, Verdict.RUNTIME_ERROR
@@ -63,10 +65,10 @@ def test_a_dmoj_archive_is_read_with_the_cases_of_its_zip() -> None:
     problem = read(ALL["dmoj"])
     assert [(case.name, case.input, case.answer, case.group, case.points) for case in problem.cases] == [
         ("1", b"2\n", b"4\n", "", 10.0),
-        ("2", b"3\n", b"6\n", "batch 1", None),
-        ("3", b"2\n", b"4\n", "batch 1", None),
+        ("2", b"3\n", b"6\n", "batch 1", 45.0),
+        ("3", b"2\n", b"4\n", "batch 1", 45.0),
     ]
-    assert [(group.name, group.points) for group in problem.groups] == [("batch 1", 90.0)]
+    assert problem.groups == (Group("batch 1", GroupRule.MINIMUM, stops_early=True),)
     plus = next(one for one in problem.solutions if "plus" in one.path)
     assert [(one.cases, one.permitted) for one in plus.expectations] == [
         ("1", frozenset({AC})),
@@ -307,6 +309,15 @@ def case(answer: bytes) -> Case:
 def test_a_rule_has_its_comparison(output: OutputRule, answer: bytes, comparison: str) -> None:
     fit = fit_of(output, (case(answer),))
     assert (str(fit.comparison), fit.refuses, fit.joins_lines) == (comparison, None, False)
+
+
+def test_characters_in_any_order_are_compared_as_words_and_that_is_known(tmp_path: Path) -> None:
+    """What passes here would pass there too; what does not is no verdict, and no import."""
+    fit = fit_of(read(changed(DMOJ, init_DOT_yml=b"checker: easy\ntest_cases: []\n")).output, (case(b"Yes"),))
+    assert (str(fit.comparison), fit.refuses is not None) == ("whitespace ignore_case", True)
+    files = {"init.yml": b"checker: easy\ntest_cases: [{in: i, out: o}]\n", "i": b"", "o": b"ab\n"}
+    with pytest.raises(AssignmentRefused, match="characters in any order"):
+        from_package(unpacked(tmp_path / "easy", files), None)
 
 
 def test_lines_of_dmoj_are_compared_as_white_space_and_that_is_known() -> None:
