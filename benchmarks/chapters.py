@@ -18,6 +18,7 @@ from benchmarks.layers import WHOLE, measure_layers
 from benchmarks.levels import ISOLATIONS, SANDBOXES, WARM, GradedLevel, Level, level_name
 from benchmarks.peers import PEERS, REFERENCE, GoJudge, image_name
 from benchmarks.plan import Plan
+from benchmarks.rejudge import rejudge
 from benchmarks.report import Cell, Table
 from benchmarks.with_numpy import image_with_numpy, python_with_numpy
 from benchmarks.work import (
@@ -365,6 +366,7 @@ CHAPTERS: Mapping[str, Callable[[Plan], Table]] = {
     "cost": cost,
     "service": service,
     "service-memory": service_memory,
+    "rejudge": rejudge,
 }
 
 

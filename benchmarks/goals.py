@@ -44,6 +44,9 @@ def goals(tables: Mapping[str, Table]) -> Table:
         if found := _rows_of(tables, "endurance", name):
             for column, most in FLAT:
                 rows.append(_at_most(f"{name}: {column}, last stretch over first", most, _growth(found, column)))
+    if found := _rows_of(tables, "rejudge", "one expected output"):
+        rows.append(_at_most(f"s to judge {found[0]['submissions']} submissions anew", 10, found[0]["together s"]))
+        rows.append(_at_most("programs run to judge them anew", 0, found[0]["programs run"]))
     return Table("goals", "What was to be reached", ["what", "goal", "measured.", "reached"], rows)
 
 

@@ -23,6 +23,7 @@ class Plan:
     strict_submissions: int = 60
     memory_submissions: int = 10_000
     memory_stretches: int = 10
+    rejudged_submissions: int = 1000
     say: Callable[[str], None] = lambda _: None
 
 
@@ -44,5 +45,6 @@ def quick_plan(say: Callable[[str], None]) -> Plan:
         strict_submissions=10,
         memory_submissions=400,
         memory_stretches=4,
+        rejudged_submissions=50,
         say=say,
     )

@@ -23,6 +23,7 @@ from submitter.commands import (
     packages,
     policies,
     queues,
+    rejudging,
     results,
     similar,
     supplies,
@@ -86,6 +87,7 @@ for _command in (
     policies.publish,
     similar.similar,
     results.results,
+    rejudging.rejudge,
 ):
     cli.add_command(_command)
 courses.cases.add_command(packages.verify)

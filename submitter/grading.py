@@ -10,31 +10,33 @@ import dataclasses
 import functools
 import itertools
 import shlex
-from collections.abc import Callable, Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
+from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
     CaseInput,
-    CaseResult,
     Ending,
     GradeReport,
     InputMode,
     Job,
     Limits,
+    Phases,
     RunResult,
     TestCase,
     Verdict,
 )
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
-from submitter.scoring import Progress, check_groups
+from submitter.scoring import check_groups
 from submitter.supplies import archive_ending
-from submitter.verdict import judge_case, summarize
+from submitter.test_sets import Recipe, program_digest
 from submitter.workdir import work_directory
 
 MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
@@ -62,79 +64,125 @@ class Grader:
             SandboxUnavailable: our fault; nothing can be said of the program.
             SubmissionBusy: `name` is being graded on this host already.
         """
-        main_file = assignment.supplies.main_file
         ending = archive_ending(program)
-        check_source(program, assignment.limits, is_archive=ending is not None and main_file is not None)
+        takes_archives = assignment.supplies.main_file is not None
+        check_source(program, assignment.limits, is_archive=ending is not None and takes_archives)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
-        with _for_students():
-            inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
-            progress = Progress(assignment.cases, assignment.groups)
-        language = languages()[assignment.language]
+        job = job_of(assignment, program, name)
         with work_directory(self._work_dir, name) as directory:
-            file_name = main_file or language.file_name or name + language.extension
-            directory.write(f"{name}{ending}" if ending else file_name, program)
+            directory.write(f"{name}{ending}" if ending else job.file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
-            job = Job(
-                program=program,
-                file_name=file_name,
-                language=assignment.language,
-                limits=language.limits(assignment.limits),
-                inputs=inputs,
-                is_archive=ending is not None,
-                files=assignment.supplies.archive,
-                preload=assignment.supplies.preload,
-            )
-            results = self._run_all(assignment, job, progress, go_on)
-            if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
-                raise SandboxUnavailable("the executor could not run every case")
-            report = summarize(results, assignment.groups)
+            report = run_and_judge(self._sandbox, assignment, job, go_on=go_on)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
             directory.write(f"{name}.out", encode_out(report))
         return report
 
-    def _run_all(
-        self, assignment: Assignment, job: Job, progress: Progress, go_on: Callable[[], None]
-    ) -> list[CaseResult]:
-        """
-        The results of all cases, in the assignment's order.
 
-        An executor holds all cases of a job to the same limits. So neighbours
-        with the same limits are a job, and where limits change, another begins.
-        """
-        language = languages()[assignment.language]
-        results: dict[int, CaseResult] = {}
-        broken: RunResult | None = None  # of a program that does not compile, which no other case need find out
+def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
+    """
+    A program, called `name`, and all inputs of an assignment, in order, with the limits of cases without their own.
 
-        def is_wanted(indices: list[int], number: int) -> bool | None:
-            return True if broken is not None else progress.is_wanted(indices[number])
+    Raises:
+        SubmissionRejected: the assignment's cases are faulty.
+    """
+    language, supplies = languages()[assignment.language], assignment.supplies
+    with _for_students():
+        check_groups(assignment.cases, assignment.groups)
+        return Job(
+            program=program,
+            file_name=supplies.main_file or language.file_name or name + language.extension,
+            language=assignment.language,
+            limits=language.limits(assignment.limits),
+            inputs=tuple(_input_of(assignment, case) for case in assignment.cases),
+            is_archive=archive_ending(program) is not None,
+            files=supplies.archive,
+            preload=supplies.preload,
+        )
 
-        def limits_of(index: int) -> Limits:
-            return language.limits(assignment.limits.overridden(assignment.cases[index].limits))
 
-        for limits, neighbours in itertools.groupby(progress.order, limits_of):
-            indices = list(neighbours)
-            part = dataclasses.replace(
-                job,
-                limits=limits,
-                inputs=tuple(job.inputs[index] for index in indices),
-                is_wanted=functools.partial(is_wanted, indices),
-            )
-            runs = self._sandbox.run(part) if broken is None else _repeated(broken, len(indices))
-            with contextlib.closing(runs):
-                for index, run in zip(indices, runs, strict=True):
-                    reason = progress.reason(index) if run.ending is Ending.NOT_RUN else None
-                    case = assignment.cases[index]
-                    results[index] = judge_case(limits, assignment.comparison, case, run, reason)
-                    progress.note(index, results[index].fraction)
-                    broken = run if run.ending is Ending.COMPILE_ERROR else None
-                    go_on()
-        return [results[index] for index in range(len(assignment.cases))]
+def run_and_judge(
+    sandbox: Sandbox,
+    assignment: Assignment,
+    job: Job,
+    kept: Mapping[int, RunResult] | None = None,
+    go_on: Callable[[], None] = lambda: None,
+) -> GradeReport:
+    """
+    Run a program against the cases that are to be run, and judge each of them.
+
+    An executor holds all cases of a job to the same limits. So neighbours with
+    the same limits are a job, and where limits change, another begins.
+
+    Args:
+        job: from `job_of`.
+        kept: runs, by the index of their case, which need not be made.
+        go_on: as for `Grader.grade`.
+
+    Raises:
+        SandboxUnavailable: our fault; nothing can be said of the program.
+    """
+    there = kept or {}
+    environment = sandbox.environment
+    language, digest = languages()[assignment.language], program_digest(job.program)
+    judging = Judging(assignment, Recipe(digest, environment, assignment, language) if environment else None)
+    clock = _PhaseClock()
+
+    def is_wanted(indices: list[int], number: int) -> bool | None:
+        return False if indices[number] in there else judging.is_wanted(indices[number])
+
+    for limits, neighbours in itertools.groupby(judging.order, judging.limits_of):
+        indices = list(neighbours)
+        part = dataclasses.replace(
+            job,
+            limits=limits,
+            inputs=tuple(job.inputs[index] for index in indices),
+            is_wanted=functools.partial(is_wanted, indices),
+        )
+        # That a program does not compile, no second job need find out.
+        runs = sandbox.run(part) if judging.broken is None else _repeated(judging.broken, len(indices))
+        with contextlib.closing(runs):
+            for index, run in zip(indices, runs, strict=True):
+                clock.answered(run)
+                if run.ending is Ending.NOT_RUN and index in there:
+                    run = there[index] if judging.is_wanted(index) else NOT_RUN
+                judging.take(index, run)
+                clock.judged()
+                go_on()
+    clock.ended()
+    report = judging.report()
+    if any(result.verdict is Verdict.INTERNAL_ERROR for result in report.case_results):
+        raise SandboxUnavailable("the executor could not run every case")
+    return dataclasses.replace(report, environment=environment, phases=clock.phases())
 
 
 def _repeated(run: RunResult, times: int) -> Generator[RunResult, None, None]:
-    yield from [dataclasses.replace(run, cpu_time_s=0.0, wall_time_s=0.0)] * times
+    yield from [run] * times
+
+
+class _PhaseClock:
+    """Tells the phases of one run apart, from its beginning on."""
+
+    def __init__(self) -> None:
+        self._began_s = self._answered_s = time.monotonic()
+        self._wait_s: float | None = None
+        self._run_s = self._judge_s = 0.0
+
+    def answered(self, run: RunResult) -> None:
+        """A case's answer came. All of the time before the first, but for what it took itself, was waiting."""
+        self._answered_s = time.monotonic()
+        if self._wait_s is None:
+            self._wait_s = max(0.0, self._answered_s - self._began_s - run.wall_time_s)
+
+    def judged(self) -> None:
+        self._judge_s += time.monotonic() - self._answered_s
+
+    def ended(self) -> None:
+        self._run_s = time.monotonic() - self._began_s - (self._wait_s or 0.0) - self._judge_s
+
+    def phases(self) -> Phases:
+        return Phases(wait_s=self._wait_s, run_s=max(0.0, self._run_s), judge_s=self._judge_s)
 
 
 def check_source(program: bytes, limits: Limits, *, is_archive: bool = False) -> None:

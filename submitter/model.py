@@ -298,6 +298,7 @@ class CaseResult:
 
     `points` are less than 0 for a penalty case that failed. What a group is worth
     is not in them. `reason` says why it was not run, in words for its student.
+    `run_key` names all that the run came of (test_sets.Recipe), None where that is not known.
     """
 
     case: TestCase
@@ -307,6 +308,7 @@ class CaseResult:
     hint: Hint | None = None  # of a wrong answer, of `test` cases alone
     partial: float | None = None  # the fraction it earned, 0 to 1; None: all if it was accepted, else nothing
     reason: str | None = None
+    run_key: str | None = None
 
     @property
     def fraction(self) -> float:
@@ -314,6 +316,29 @@ class CaseResult:
         if self.partial is not None:
             return self.partial
         return 1.0 if self.verdict is Verdict.ACCEPTED else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What programs run in: `image` is a digest of the interpreter and the executor, `isolation` as in `docker/box`."""
+
+    image: str
+    isolation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phases:
+    """
+    Where an attempt's time went, in seconds; None where that is not known.
+
+    `fetch_s`: metadata, program and cases; `wait_s`: until an executor began with
+    the first case; `run_s`: from there to the last answer; `judge_s`: the judgement.
+    """
+
+    fetch_s: float | None = None
+    wait_s: float | None = None
+    run_s: float | None = None
+    judge_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +350,8 @@ class GradeReport:
     max_score: float
     execution_time_s: float  # wall time of all runs together
     groups: tuple[GroupResult, ...] = ()
+    environment: Environment | None = None
+    phases: Phases = field(default_factory=Phases)
 
     @property
     def passed_everything(self) -> bool:
@@ -356,7 +383,9 @@ class AttemptStart:
     `upload` is the program's version, None if there is no program; `message_id`
     the message that asked for the attempt, None if a command did; `lease_s` for
     how many seconds nobody else may grade the same upload; `handed_in_at` when
-    the program was uploaded, by the bucket's clock.
+    the program was uploaded, by the bucket's clock. `assignment` is what it is
+    judged by, as it was loaded, and `program_digest` the sha256 of the program;
+    None where it did not come so far. `plan_id` is of the plan that it carries out.
     """
 
     key: SubmissionKey
@@ -368,6 +397,9 @@ class AttemptStart:
     message_id: str | None = None
     lease_s: float = 120.0
     handed_in_at: datetime | None = None
+    assignment: Assignment | None = field(default=None, repr=False)
+    program_digest: str | None = None
+    plan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,6 +481,7 @@ class PublishedResult:
 
     `report` has the cases as they are now. One that was changed since, or is
     gone, is named in `changed`, and its input and expected output are empty.
+    `test_set` is the number of the version that it was judged by, where that is known.
     """
 
     report: GradeReport
@@ -456,6 +489,7 @@ class PublishedResult:
     terms: Terms  # only the side of the points, as it was recorded
     view: View  # what was shown last
     changed: frozenset[str] = frozenset()  # names of cases
+    test_set: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,12 +72,18 @@ def encode_out(report: GradeReport, view: View = USUAL) -> bytes:
 
 
 def encode_graded(
-    key: SubmissionKey, report: GradeReport, terms: Terms = USUAL_TERMS, changed: frozenset[str] = frozenset()
+    key: SubmissionKey,
+    report: GradeReport,
+    terms: Terms = USUAL_TERMS,
+    changed: frozenset[str] = frozenset(),
+    test_set: int | None = None,
 ) -> bytes:
     """
     `<subid>.results.json` of a graded submission (docs/results.schema.json), with what the terms let its student see.
 
     `changed` are names of cases whose text is not the one that was graded: it is shown at no level.
+    `test_set` is the number of the test set's version, where it is known. Not its digest, from which a hidden expected
+    output could be guessed; nor the host and the phases, whose times are those of hidden cases, too.
     """
     view = terms.view
     shown = [one for one in report.case_results if view.of(one.case.kind).shows(Level.VERDICT)]
@@ -97,6 +103,8 @@ def encode_graded(
         | _feedback(terms)
         | {"execution_time": round(_visible_time_s(report, view), 3), "tests": tests}
         | ({"groups": [group_entry(group) for group in groups]} if groups else {})
+        | ({} if test_set is None else {"test_set": test_set})
+        | ({} if report.environment is None else {"image": report.environment.image})
     )
 
 

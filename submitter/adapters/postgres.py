@@ -26,6 +26,7 @@ from submitter.adapters.postgres_connections import (
     storable,
 )
 from submitter.adapters.postgres_notices import PostgresNoticeStore
+from submitter.adapters.postgres_rejudging import PostgresRejudgeStore, note_test_set
 from submitter.errors import AssignmentRefused
 from submitter.model import (
     MAX_CASES_BYTES,
@@ -68,6 +69,7 @@ class PostgresCaseStore:
         self._connections = Connections(database_url, pool_size, lock_timeout_s=lock_timeout_s)
         self._transaction = self._connections.transaction
         self.notices = PostgresNoticeStore(self._connections)
+        self.rejudging = PostgresRejudgeStore(self._connections)
 
     def close(self) -> None:
         """Close the connections that are not in use, and the others when they come back. A second call does nothing."""
@@ -209,6 +211,7 @@ class PostgresCaseStore:
                     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     [(assignment_id, *_values_of(case)) for case in assignment.cases],
                 )
+                note_test_set(connection, assignment)
         except Refused as exc:
             raise AssignmentRefused(f"{ref} cannot be stored: {exc}") from exc
 
@@ -320,6 +323,15 @@ class PostgresCaseStore:
     def publish_turn(self, attempt_id: int) -> Iterator[postgres_attempts.PostgresTurn]:
         with self._transaction() as connection, postgres_attempts.take_turn(connection, attempt_id) as turn:
             yield turn
+
+    @contextmanager
+    def rejudge_turn(self, start: AttemptStart) -> Iterator[postgres_attempts.PostgresTurn]:
+        with self._transaction() as connection:
+            attempt_id = postgres_attempts.begin_attempt(connection, start)
+            with postgres_attempts.take_turn(connection, attempt_id) as turn:
+                yield turn
+            if not turn.is_recorded:
+                connection.rollback()
 
     @contextmanager
     def reshow_turn(self, ref: AssignmentRef, subid: str) -> Iterator[postgres_policy.PostgresReshowing | None]:

@@ -80,6 +80,7 @@ class DockerLauncher:
     def __init__(self, image: str, runtime: str = "runc", arguments: Sequence[str] = ()) -> None:
         """`arguments` are executeSubmission.py's own, beside --serve."""
         self._image = image
+        self.image = ""  # its digest, since `probe`
         self._runtime = runtime
         self._arguments = arguments
         self._apparmor = False  # whether to name our profile
@@ -112,7 +113,9 @@ class DockerLauncher:
         try:
             security = self._api.info().get("SecurityOptions") or []
             self._apparmor = any("name=apparmor" in option for option in security)
-            labels = self._api.inspect_image(self._image)["Config"].get("Labels") or {}
+            found = self._api.inspect_image(self._image)
+            self.image = str(found["Id"])
+            labels = found["Config"].get("Labels") or {}
             if labels.get(SCRIPT_LABEL, script_digest()) != script_digest():
                 raise SandboxUnavailable(
                     f"the image {self._image} holds another executeSubmission.py: run `submitter image build`"

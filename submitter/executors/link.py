@@ -76,6 +76,11 @@ class Launcher(Protocol):
         """What it is, for people."""
         ...
 
+    @property
+    def image(self) -> str:
+        """A digest of what executors are made of: another interpreter or executor has another."""
+        ...
+
     def start(self, room: Room) -> Executor:
         """
         Start one that may use this much for its cases. It sees nothing of ours but what it is told.

@@ -31,7 +31,8 @@ from submitter.executors.wire import (
     unpack_limits,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, RunResult, always
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Environment, Job, RunResult, always
+from submitter.test_sets import was_starved
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
@@ -43,9 +44,6 @@ AHEAD_BYTES = 4096
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
 FILE_COPIES = 5  # of files that were unpacked: one, and in each of two boxes where the program lies and works
 SIGKILL = 9
-# A limit of time that was passed while the program waited for a processor for more than this share of the time says
-# little of it: caches and cores that are shared make the same work take more processor time, too.
-STARVED_SHARE = 0.25
 
 Start = Literal["fork", "exec"]
 
@@ -109,9 +107,10 @@ class ExecutorSandbox:
     beside it in this process, and that run counts.
     """
 
-    def __init__(self, lender: Lender, start: Start) -> None:
+    def __init__(self, lender: Lender, start: Start, environment: Environment | None = None) -> None:
         self._lender = lender
         self._start = start
+        self.environment = environment
         self._turns = Turns()
         self._closed = threading.Event()
 
@@ -367,7 +366,7 @@ def _may_be_unfair(result: RunResult) -> bool:
     """Whether it passed a limit of time while it waited for a processor too long to be told from a slow program."""
     if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT}:
         return False
-    return result.starved_s > STARVED_SHARE * result.wall_time_s
+    return was_starved(result)
 
 
 def _blame(exc: ExecutorLost) -> RunResult:

@@ -63,6 +63,7 @@ class ScriptedExecutor:
 
 class ScriptedLauncher:
     name = "scripted"
+    image = "scripted"
 
     def __init__(self, play: Callable[[str], bytes], ready: Iterator[bytes | Exception] | None = None) -> None:
         self.play = play

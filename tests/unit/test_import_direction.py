@@ -15,12 +15,13 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"accounts", "comparing", "resources"}),
     frozenset({"hints", "languages", "scoring"}),
-    frozenset({"grading_file"}),
+    frozenset({"grading_file", "test_sets"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset({"reports.text"}),
     frozenset({"reports.diff"}),
     frozenset({"reports.gradebook", "reports.junit", "reports.page", "reports.terminal"}),
     frozenset({"exports"}),
+    frozenset({"judging"}),
     frozenset(
         {
             "grading",
@@ -50,7 +51,15 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices", "adapters.postgres_policy", "adapters.postgres_supplies"}),
+    frozenset(
+        {
+            "adapters.postgres_notices",
+            "adapters.postgres_policy",
+            "adapters.postgres_rejudging",
+            "adapters.postgres_supplies",
+            "adapters.memory_rejudging",
+        }
+    ),
     frozenset({"adapters.postgres_attempts", "adapters.postgres_accounts"}),
     frozenset(
         {
@@ -67,6 +76,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "executors.docker_executor",
             "executors.bubblewrap_executor",
             "processing",
+            "planning",
             "checking",
             "similar",
             "similar_page",
@@ -75,7 +85,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
-    frozenset({"daemon", "image", "stack", "packages.running"}),
+    frozenset({"daemon", "image", "stack", "rejudging", "packages.running"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
@@ -92,6 +102,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.supplies",
             "commands.packages",
             "commands.results",
+            "commands.rejudging",
         }
     ),
     frozenset({"cli"}),
@@ -107,6 +118,7 @@ PURE = {
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
     "supplies": {"dataclasses", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
+    "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
     "points": {"dataclasses", "enum"},
     "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},

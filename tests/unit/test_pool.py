@@ -47,6 +47,7 @@ class ScriptedExecutor:
 
 class ScriptedLauncher:
     name = "scripted"
+    image = "scripted"
 
     def __init__(self, alive: bytes = WITH_BOXES) -> None:
         self.alive = alive
