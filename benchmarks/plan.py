@@ -15,6 +15,7 @@ class Plan:
     throughput_submissions: int = 120
     cold_rounds: int = 7
     numpy_rounds: int = 7
+    compiled_rounds: int = 15
     layer_rounds: int = 31
     cost_rounds: int = 41
     submissions: int = 1000
@@ -37,6 +38,7 @@ def quick_plan(say: Callable[[str], None]) -> Plan:
         throughput_submissions=10,
         cold_rounds=2,
         numpy_rounds=2,
+        compiled_rounds=2,
         layer_rounds=5,
         cost_rounds=7,
         submissions=50,

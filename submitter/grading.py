@@ -29,9 +29,11 @@ from submitter.model import (
     Limits,
     Phases,
     RunResult,
+    Step,
     TestCase,
     Verdict,
 )
+from submitter.points import NO_OVERRIDES
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
 from submitter.scoring import check_groups
@@ -225,6 +227,7 @@ def check_assignment(assignment: Assignment) -> None:
     check_main_file(assignment)
     check_groups(assignment.cases, assignment.groups)
     for case in assignment.cases:
+        _check_step(assignment, case)
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
 
@@ -249,6 +252,25 @@ def check_main_file(assignment: Assignment) -> None:
         )
 
 
+def _check_step(assignment: Assignment, case: TestCase) -> None:
+    """
+    See that programs in the assignment's language can take the case's step.
+
+    Raises:
+        AssignmentRefused: they cannot.
+    """
+    if case.step is Step.PROVE:
+        if languages()[assignment.language].proof is None:
+            able = ", ".join(one.name for one in languages().values() if one.proof is not None)
+            raise AssignmentRefused(
+                f"{case.name}: no tool proves {assignment.language} programs; there are some for {able}"
+            )
+        if case.input or case.expected:
+            raise AssignmentRefused(f"{case.name}: a case that proves has no input and no expected output")
+        if case.limits != NO_OVERRIDES:
+            raise AssignmentRefused(f"{case.name}: a case that proves has its tool's limits, and none of its own")
+
+
 def case_input(mode: InputMode, case: TestCase) -> CaseInput:
     """
     How a case's input reaches the program.
@@ -256,6 +278,8 @@ def case_input(mode: InputMode, case: TestCase) -> CaseInput:
     Raises:
         AssignmentRefused: it cannot, in this mode.
     """
+    if case.step is Step.PROVE:
+        return CaseInput((), step=Step.PROVE)
     match mode:
         case InputMode.STDIN:
             text = case.input if case.input.endswith("\n") else case.input + "\n"
@@ -293,6 +317,7 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
 
 
 def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
+    _check_step(assignment, case)
     check_expected(assignment, case)
     return case_input(assignment.input_mode, case)
 

@@ -42,6 +42,13 @@ class InputMode(StrEnum):
     STDIN = "stdin"  # the text and a final newline, on standard input
 
 
+class Step(StrEnum):
+    """What a case does with the program."""
+
+    RUN = "run"  # runs it, and compares what it prints
+    PROVE = "prove"  # has it checked, without running it, by the tool that its language names
+
+
 class SubmissionState(StrEnum):
     """Of the result that the student sees; `grading` as long as there has been none."""
 
@@ -86,6 +93,10 @@ class Ending(StrEnum):
     COMPILE_ERROR = "compile_error"  # the program was never started
     SETUP_FAILED = "setup_failed"  # ours: the case could not be prepared or started
     NOT_RUN = "not_run"  # nobody wanted it any more; never said by an executor
+    # What a tool has said of the program, in a prove step. An executor only knows that the tool ended.
+    PROVED = "proved"  # it found nothing to object to
+    REFUTED = "refuted"  # it did
+    TOOL_FAILED = "tool_failed"  # it could not deal with the program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +188,7 @@ class TestCase:
     One input and its expected output; `ordinal` counts from 1 within its kind.
 
     `group` is the name of the group it belongs to; bonus and penalty cases are in none.
+    A case of the step PROVE has neither: both are empty.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
@@ -189,6 +201,7 @@ class TestCase:
     group: str | None = None
     role: CaseRole = CaseRole.REGULAR
     limits: LimitOverrides = NO_OVERRIDES
+    step: Step = Step.RUN
 
     @property
     def name(self) -> str:
@@ -228,6 +241,7 @@ class CaseInput:
 
     arguments: tuple[str, ...]
     stdin: bytes = field(default=b"", repr=False)
+    step: Step = Step.RUN
 
 
 def always(_: int) -> bool:
@@ -262,6 +276,11 @@ class Job:
     def is_unpacked(self) -> bool:
         """Whether there is anything to unpack before it can run."""
         return self.is_archive or self.files is not None
+
+    @property
+    def step(self) -> Step:
+        """Of its inputs, where all have the same: executors get no other jobs (steps.run_in_steps)."""
+        return self.inputs[0].step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

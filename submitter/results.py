@@ -20,6 +20,7 @@ from submitter.model import (
     Ending,
     GradeReport,
     RunResult,
+    Step,
     SubmissionKey,
     TestCase,
     Verdict,
@@ -200,7 +201,7 @@ def reason_of(case: CaseAccount) -> str:
     texts, use = case.texts, case.use
     if texts is None or use is None:
         return case.verdict.long_name.replace("_", " ")
-    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None:
+    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None and case.step is Step.RUN:
         return "not the expected output"
     run = RunResult(
         ending=Ending.EXITED,  # `explain` goes by the verdict
@@ -212,7 +213,7 @@ def reason_of(case: CaseAccount) -> str:
         wall_time_s=use.wall_time_s,
         lost_bytes=texts.stdout_bytes - len(texts.stdout),
     )
-    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "")
+    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "", step=case.step)
     return explain(CaseResult(judged, run, case.verdict, 0.0, case.hint))
 
 
@@ -243,6 +244,8 @@ def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> 
 def explain(result: CaseResult) -> str:
     """One sentence, or a compiler's message, on why a `test` case ended as it did: for its student."""
     run = result.run
+    if result.case.step is Step.PROVE and (text := _explain_proof(result.verdict, run)):
+        return text
     match result.verdict:
         case Verdict.ACCEPTED:
             return "as expected"
@@ -271,6 +274,21 @@ def explain(result: CaseResult) -> str:
             return "the grader failed; this is not your fault"
 
 
+def _explain_proof(verdict: Verdict, run: RunResult) -> str | None:
+    """What the tool said, where it spoke of the program."""
+    said = showable(run.stdout + run.stderr, lost_bytes=run.lost_bytes)
+    match verdict:
+        case Verdict.ACCEPTED:
+            return "proved"
+        case Verdict.WRONG_ANSWER:
+            return f"not proved\n{said}"
+        case Verdict.RUNTIME_ERROR:
+            how = f"exit code {run.exit_code}" if run.signal is None else f"signal {run.signal}"
+            return f"the tool could not deal with the program: it ended with {how}\n{said}"
+        case _:
+            return None
+
+
 def _stderr_note(run: RunResult) -> str:
     return f"\n{showable(run.stderr)}" if run.stderr else ""
 
@@ -295,6 +313,8 @@ def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool 
         "visibility": "visible",
         "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
     }
+    if case.step is not Step.RUN:
+        entry["step"] = str(case.step)
     if level.shows(Level.POINTS):
         entry |= {"score": result.points, "max_score": 0.0 if case.role is CaseRole.PENALTY else case.points}
         if case.group is not None:

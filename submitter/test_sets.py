@@ -68,6 +68,7 @@ CASE_EFFECTS: Mapping[str, Effect] = {
     "group": Effect.JUDGEMENT,
     "role": Effect.JUDGEMENT,
     "limits": Effect.RUN,
+    "step": Effect.RUN,
 }
 # How a run ended, apart from those in which time had a part, and from faults of ours.
 _ENDINGS_TO_KEEP = {
@@ -76,6 +77,8 @@ _ENDINGS_TO_KEEP = {
     Ending.MEMORY_LIMIT,
     Ending.OUTPUT_LIMIT,
     Ending.COMPILE_ERROR,
+    Ending.PROVED,
+    Ending.REFUTED,
 }
 _VERDICTS_OF_TIME = {Verdict.TIME_LIMIT_EXCEEDED, Verdict.WALL_TIME_LIMIT_EXCEEDED}
 

@@ -39,6 +39,7 @@ from submitter.model import (
     InputMode,
     Limits,
     PublishedCase,
+    Step,
     SubmissionState,
     SubmissionSummary,
     TestCase,
@@ -94,7 +95,7 @@ class PostgresCaseStore:
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
-                       c.kind, c.ordinal, c.input, c.expected, c.points, c.group_name, c.role,
+                       c.kind, c.ordinal, c.input, c.expected, c.points, c.step, c.group_name, c.role,
                        c.cpu_time_s AS case_cpu_time_s, c.wall_time_s AS case_wall_time_s,
                        c.memory_bytes AS case_memory_bytes, c.output_bytes AS case_output_bytes,
                        size.bytes AS cases_bytes,
@@ -207,8 +208,8 @@ class PostgresCaseStore:
                 )
                 cursor.executemany(
                     "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points, "
-                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes) "
-                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes, step) "
+                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     [(assignment_id, *_values_of(case)) for case in assignment.cases],
                 )
                 note_test_set(connection, assignment)
@@ -355,6 +356,7 @@ def _case_from(row: Mapping[str, Any]) -> TestCase:
             memory_bytes=row["case_memory_bytes"],
             output_bytes=row["case_output_bytes"],
         ),
+        step=Step(row["step"]),
     )
 
 
@@ -373,6 +375,7 @@ def _values_of(case: TestCase) -> tuple[object, ...]:
         None if limits.wall_time_s is None else numeric(limits.wall_time_s),
         limits.memory_bytes,
         limits.output_bytes,
+        case.step.value,
     )
 
 

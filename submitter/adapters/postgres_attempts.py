@@ -197,6 +197,7 @@ _CASE_COLUMNS: Mapping[LiteralString, tuple[LiteralString, Callable[[CaseResult]
     "reason": ("text", lambda one: one.reason),
     "group_name": ("text", lambda one: one.case.group),
     "role": ("text", lambda one: one.case.role.value),
+    "step": ("text", lambda one: one.case.step.value),
     "ending": ("text", lambda one: one.run.ending.value),
     "run_key": ("text", lambda one: one.run_key),
     "may_be_judged_again": ("boolean", may_be_judged_again),

@@ -25,6 +25,7 @@ from submitter.model import (
     Outcome,
     PublishedResult,
     RunResult,
+    Step,
     TestCase,
     Verdict,
 )
@@ -272,6 +273,7 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
             float(row["max_points"]),
             group=row["group_name"],
             role=CaseRole(row["role"]),
+            step=Step(row["step"]),
         )
         if row["input"] is None or row["case_digest"] is None or bytes(row["case_digest"]) != case_digest(case):
             changed.add(case.name)

@@ -32,6 +32,7 @@ from submitter.executors.wire import (
 )
 from submitter.languages import languages
 from submitter.model import WALL_STRETCH, CaseInput, Ending, Environment, Job, RunResult, always
+from submitter.steps import run_in_steps
 from submitter.test_sets import was_starved
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
@@ -119,7 +120,7 @@ class ExecutorSandbox:
         return self._lender.name
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
-        yield from self._run_all(job, self._turns)
+        yield from run_in_steps(job, lambda part: self._run_all(part, self._turns))
 
     def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
         """`turns`: among whom; None: alone, and what is slow then is slow."""

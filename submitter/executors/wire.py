@@ -24,6 +24,7 @@ UNPACK_LIMITS = Limits(cpu_time_s=5.0, wall_time_s=20.0, output_bytes=64 * 1024,
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
 _MAX_BYTES = 1 << 50
+_NEVER_SAID = frozenset([Ending.NOT_RUN, Ending.PROVED, Ending.REFUTED, Ending.TOOL_FAILED])
 _FIELDS = frozenset(
     ["ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes", "starved_s"]
 )
@@ -43,7 +44,9 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
         {
             "schema": SCHEMA,
             "file_name": job.file_name,
-            "commands": languages()[job.language].commands(job.file_name, job.limits, is_unpacked=job.is_unpacked),
+            "commands": languages()[job.language].commands(
+                job.file_name, job.limits, job.step, is_unpacked=job.is_unpacked
+            ),
             "program": _base64(job.program),
             "start": start,
             "inputs": inputs,
@@ -141,8 +144,8 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
         if not isinstance(answer, dict) or answer.keys() != _FIELDS:
             raise ValueError("not the fields of an answer")
         ending = Ending(answer["ending"])
-        if ending is Ending.NOT_RUN:
-            raise ValueError("whether a case is run is not the executor's to say")
+        if ending in _NEVER_SAID:
+            raise ValueError("an ending that is not the executor's to say")
         exit_code, signal = _integer_or_none(answer["exit_code"], 255), _integer_or_none(answer["signal"], 64)
         if (ending is Ending.EXITED and exit_code is None) or (ending is Ending.SIGNALED and signal is None):
             raise ValueError("an ending without its exit code or signal")

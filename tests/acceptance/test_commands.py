@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,6 +207,32 @@ def test_a_package_comes_in_if_its_solutions_pass_and_goes_out_again(world: Worl
     submitter(world, "cases", "import", str(package), *name, "--no-verify")
     expected = [case["expected"] for case in documents(submitter(world, "cases", "list", *name, "--json"))]
     assert expected == ["4\n", "7\n"]
+
+
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap"], indirect=True)
+def test_a_folder_may_ask_for_a_proof(world: World, tmp_path: Path) -> None:
+    """By an empty line and grading.toml; the tool is a student's only where it is there."""
+    (tmp_path / "test.in").write_text("3\n\n")
+    (tmp_path / "test.out").write_text("9\n\n")
+    (tmp_path / "grading.toml").write_text('[[case]]\ncases = ["test 2"]\nstep = "prove"\npoints = 4\n')
+    name = ["--assignment", "m.soltys/aws_labs/proved"]
+    refused = submitter(world, "cases", "import", str(tmp_path), *name, "--language", "bash", code=1)
+    assert "test 2: no tool proves bash programs; there are some for python, ada, c" in refused.stderr
+    submitter(world, "cases", "import", str(tmp_path), *name)
+    assert "(proved, not run)" in submitter(world, "cases", "list", *name).stdout
+    submitter(world, "cases", "export", str(tmp_path / "out"), *name)
+    assert (tmp_path / "out" / "grading.toml").read_text() == (
+        '[[case]]\ncases = ["test 2"]\npoints = 4.0\nstep = "prove"\n'
+    )
+    refused = submitter(world, "cases", "export", str(tmp_path / "p"), *name, "--format", "icpc", code=1)
+    assert "packages" in refused.stderr
+    if shutil.which("mypy", path="/usr/local/bin:/usr/bin:/bin") is None:
+        pytest.skip("mypy is not on the host")
+    (tmp_path / "untyped.py").write_text("import sys\ndef f(n): return n * n\nprint(f(int(sys.argv[1])))\n")
+    checked = submitter(world, "check", str(tmp_path / "untyped.py"), *name, "--sandbox", "bubblewrap", code=3)
+    assert "AC WA" in checked.stdout
+    assert "1/5" in checked.stdout
+    assert "Function is missing a type annotation" in checked.stdout
 
 
 def test_a_folder_comes_in_if_the_reference_passes(world: World, tmp_path: Path) -> None:

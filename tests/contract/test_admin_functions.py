@@ -16,6 +16,7 @@ from submitter.model import (
     Comparison,
     InputMode,
     Limits,
+    Step,
     TestCase,
     Verdict,
 )
@@ -42,6 +43,38 @@ def _refusal(sql: psycopg.Connection[DictRow], call: str) -> str:
 
 
 NAMES = "'m.soltys', 'aws_labs', 'lab5_containers'"
+
+
+def test_a_case_that_proves_is_appended(postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    _call(sql, f"add_case({NAMES}, 'grade', '2', '4')")
+    assert _call(sql, f"add_prove_case({NAMES}, 'grade', points => 2.5)") == 2
+    assert _call(sql, f"add_prove_case({NAMES}, 'test')") == 1
+    assert postgres_store.load_assignment(REF) == Assignment(
+        ref=REF,
+        cases=(
+            TestCase(CaseKind.TEST, 1, "", "", step=Step.PROVE),
+            TestCase(CaseKind.GRADE, 1, "2", "4"),
+            TestCase(CaseKind.GRADE, 2, "", "", 2.5, step=Step.PROVE),
+        ),
+    )
+    listed = sql.execute("SELECT kind, ordinal, step FROM submitter.case_list").fetchall()
+    assert [(row["kind"], row["ordinal"], row["step"]) for row in listed] == [
+        ("test", 1, "prove"),
+        ("grade", 1, "run"),
+        ("grade", 2, "prove"),
+    ]
+
+
+def test_a_case_that_proves_has_no_texts_and_no_limits_of_its_own(sql: psycopg.Connection[DictRow]) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    _call(sql, f"add_prove_case({NAMES}, 'test')")
+    refusal = _refusal(sql, f"change_cases({NAMES}, 'test', ARRAY[1], cpu_time_s => 5)")
+    assert "what_proves_has_the_limits_of_its_tool" in refusal
+    with pytest.raises(psycopg.errors.CheckViolation, match="what_proves_has_no_input_and_no_expected_output"):
+        sql.execute("UPDATE submitter.test_cases SET input = '5'")
+    assert "there is no assignment" in _refusal(sql, "add_prove_case('a', 'e', 'none', 'test')")
+    assert "the kind of a case is test or grade" in _refusal(sql, f"add_prove_case({NAMES}, 'exam')")
 
 
 def test_a_new_assignment_has_the_defaults_of_the_model(

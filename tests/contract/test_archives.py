@@ -407,7 +407,7 @@ class Archived:
     """A sandbox to which every program comes in an archive, with another file beside it."""
 
     def __init__(self, sandbox: ExecutorSandbox) -> None:
-        self.sandbox, self.name = sandbox, sandbox.name
+        self.sandbox, self.name, self.environment = sandbox, sandbox.name, sandbox.environment
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
         archive = zipped({job.file_name: job.program, "beside.txt": "x"})

@@ -36,6 +36,7 @@ from submitter.model import (
     Limits,
     Outcome,
     RunResult,
+    Step,
     SubmissionKey,
     SubmissionState,
     TestCase,
@@ -89,6 +90,13 @@ def test_an_assignment_comes_back_as_it_was_saved(case_store: CaseStore) -> None
         comparison=Comparison.WHITESPACE,
         limits=limits,
     )
+    case_store.save_assignment(saved)
+    assert case_store.load_assignment(REF) == saved
+
+
+def test_a_case_that_proves_comes_back_as_one(case_store: CaseStore) -> None:
+    proof = TestCase(CaseKind.GRADE, 2, "", "", 3.0, step=Step.PROVE)
+    saved = Assignment(ref=REF, cases=(*CASES, proof))
     case_store.save_assignment(saved)
     assert case_store.load_assignment(REF) == saved
 

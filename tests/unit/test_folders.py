@@ -14,7 +14,7 @@ from submitter.adapters.memory import MemoryResultStore
 from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, StoreUnavailable
 from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder, read_grading, write_folder
-from submitter.model import CaseKind, TestCase
+from submitter.model import CaseKind, Step, TestCase
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 
 TEST, GRADE = CaseKind.TEST, CaseKind.GRADE
@@ -301,6 +301,11 @@ def test_folder_without_grading_file_has_no_groups() -> None:
         ("[[case]]\ncases = ['test 1']\nrole = 'extra'", "role is one of regular, bonus, penalty"),
         ("[[case]]\ncases = ['test 1']\nwall_time_s = 0", "wall_time_s is a number greater than 0"),
         ("[[case]]\ncases = ['test 1']\nmemory_bytes = 1.5", "whole number of bytes"),
+        ("[[case]]\ncases = ['test 1']\nstep = 'build'", "step is one of run, prove, not 'build'"),
+        (
+            "[[case]]\ncases = ['test 1']\nstep = 'prove'",
+            "test 1 proves the program: leave its lines",
+        ),
     ],
 )
 def test_grading_file_that_makes_no_sense_is_refused_and_says_what_to_write(text: str, why: str) -> None:
@@ -329,6 +334,22 @@ def test_exported_groups_points_and_limits_are_imported_as_the_same(data: st.Dat
     with tempfile.TemporaryDirectory() as directory:
         write_folder(Path(directory), tuple(cases), groups=groups)
         assert read_grading(local_reader(Path(directory))) == (tuple(cases), groups)
+
+
+def test_a_folder_may_have_the_program_proved(tmp_path: Path) -> None:
+    files = {
+        "test.in": b"2\n\n3\n",
+        "test.out": b"4\n\n9\n",
+        "grading.toml": b"[[case]]\ncases = ['test 2']\nstep = 'prove'\npoints = 5\n",
+    }
+    cases, _ = read_grading(files.get)
+    assert cases == (
+        TestCase(TEST, 1, "2", "4"),
+        TestCase(TEST, 2, "", "", 5.0, step=Step.PROVE),
+        TestCase(TEST, 3, "3", "9"),
+    )
+    write_folder(tmp_path, cases)
+    assert read_grading(local_reader(tmp_path)) == (cases, ())
 
 
 def test_export_with_nothing_to_say_leaves_no_old_grading_file(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "grading",
+            "steps",
             "lease",
             "trigger",
             "folders",
