@@ -90,6 +90,7 @@ def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
     language, supplies = languages()[assignment.language], assignment.supplies
     with _for_students():
         check_groups(assignment.cases, assignment.groups)
+        check_main_file(assignment)
         return Job(
             program=program,
             file_name=supplies.main_file or language.file_name or name + language.extension,
@@ -242,7 +243,9 @@ def check_assignment(assignment: Assignment) -> None:
 
 def check_main_file(assignment: Assignment) -> None:
     """
-    See that what programs are called is a name that their language can have.
+    See that what programs are called is a name that their language can have, and that archives can be judged.
+
+    What tools that prove programs must not find in one, they look for in the program's own file.
 
     Raises:
         AssignmentRefused: it is not.
@@ -250,6 +253,10 @@ def check_main_file(assignment: Assignment) -> None:
     main_file, language = assignment.supplies.main_file, languages().get(assignment.language)
     if main_file is None or language is None:
         return
+    if any(case.step is Step.PROVE for case in assignment.cases):
+        raise AssignmentRefused(
+            f"{assignment.ref} has cases that prove programs, which are of one file: it can have no main file"
+        )
     if language.file_name is not None and main_file != language.file_name:
         raise AssignmentRefused(
             f"{assignment.ref}: a program in {language.name} is called {language.file_name}, not {main_file}"

@@ -61,9 +61,9 @@ class Language:
     `build` and `run` are argument vectors in which {source}, {stem} and
     {memory_mib} stand for the program's path, its name without extension and
     the case's memory limit; in `build`, a word {sources} stands for the paths of
-    all files of the program that are in this language. Without `run` it is Python, which an executor runs
-    by itself. `packages` are Debian's, for the image; `shown` are globs of what
-    the tool chain reads beside /usr.
+    all files of the program that are in this language. Without `run` it is
+    Python, which an executor runs by itself. `packages` are Debian's, for the
+    image; `shown` are globs of what the tool chain reads beside /usr.
     """
 
     name: str

@@ -195,7 +195,7 @@ class ExecutorPool:
             warm = self._lent.pop(executor)
             warm.served += 1
             is_worn = warm.served >= self._serves or time.monotonic() - warm.started_at > MAX_AGE_S
-            keep = clean and warm.has_boxes and not is_worn and not self._closed
+            keep = clean and warm.has_boxes and not is_worn and not self._closed and self._is_short()
             if keep:
                 warm.asked_at = time.monotonic()  # it has just answered
                 self._idle.append(warm)

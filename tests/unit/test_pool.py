@@ -443,3 +443,13 @@ def test_an_executor_for_more_processes_than_usual_preloads_nothing(
     executor = pool.lend(replace(NUMPY, processes=STANDARD_ROOM.processes + 1))
     assert isinstance(executor, ScriptedExecutor)
     assert executor.started_in.preload == ()
+
+
+def test_one_too_many_is_ended_when_it_comes_back(launcher: ScriptedLauncher, pool: ExecutorPool) -> None:
+    """Whoever needed it was helped; there are as many as there should be without it."""
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    lent = [pool.lend(room) for room in (STANDARD_ROOM, NUMPY, XML)]
+    assert len(launcher.alive_ones) == 3
+    for executor in lent:
+        pool.give_back(executor, clean=True)
+    assert rooms_of(launcher) == [("numpy",), ("xml.dom",)]

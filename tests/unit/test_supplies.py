@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from submitter.model import (
     Job,
     Limits,
     RunResult,
+    Step,
     TestCase,
 )
 from submitter.supplies import MAX_ARCHIVE_BYTES, Supplies, archive_ending
@@ -99,6 +101,19 @@ def test_a_job_without_files_is_said_as_ever() -> None:
     assert "{sources}.c" in request["commands"]["build"]
     alone = Job(program=b"x", file_name="p.c", language="c", limits=Limits(), inputs=(CaseInput(()),))
     assert "/usr/src/submitter/p.c" in json.loads(encode_request(alone, "fork", 1))["commands"]["build"]
+
+
+def test_programs_of_several_files_are_not_proved(tmp_path: Path) -> None:
+    """A tool would look into the main file alone for what switches it off, and find another file's functions proved."""
+    proves = TestCase(CaseKind.TEST, 2, "", "", step=Step.PROVE)
+    made = assignment(supplies=Supplies(main_file="main.py"))
+    made = replace(made, cases=(*made.cases, proves))
+    with pytest.raises(AssignmentRefused, match="prove programs, which are of one file"):
+        check_assignment(made)
+    sandbox = everything_right()
+    with pytest.raises(SubmissionRejected, match="Tell your instructor"):
+        Grader(sandbox, tmp_path).grade(made, ARCHIVE, "a" * 32)
+    assert sandbox.jobs == []
 
 
 # -- settings -----------------------------------------------------------------------------------------------------
