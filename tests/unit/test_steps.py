@@ -187,7 +187,8 @@ def test_a_request_to_prove_brings_the_tool_s_command_and_no_build() -> None:
         request = json.loads(encode_request(part, "fork", 1))
         commands = request["commands"]
         assert commands["build"] is None
-        assert commands["run"] == [word.replace("{source}", "/usr/src/submitter/x.py") for word in proof.command]
+        path = "/usr/src/submitter/x.py"
+        assert commands["run"] == [path if word in ("{source}", "{sources}") else word for word in proof.command]
         assert request["limits"]["memory_bytes"] >= 512 * MIB
 
 
