@@ -60,10 +60,10 @@ class Language:
 
     `build` and `run` are argument vectors in which {source}, {stem} and
     {memory_mib} stand for the program's path, its name without extension and
-    the case's memory limit; in `build`, a word {sources} stands for the paths of
-    all files of the program that are in this language. Without `run` it is
-    Python, which an executor runs by itself. `packages` are Debian's, for the
-    image; `shown` are globs of what the tool chain reads beside /usr.
+    the case's memory limit; in `build` and what proves, a word {sources} stands
+    for the paths of all files of the program that are in this language. Without
+    `run` it is Python, which an executor runs by itself. `packages` are Debian's,
+    for the image; `shown` are globs of what the tool chain reads beside /usr.
     """
 
     name: str
@@ -103,19 +103,23 @@ class Language:
             "stem": Path(file_name).stem,
             "memory_mib": str(max(1, limits.memory_bytes // MIB)),
         }
+        sources = f"{SOURCES}{''.join(_extensions(self))}" if is_unpacked else words["source"]
+
+        def filled(command: tuple[str, ...]) -> list[str]:
+            return [sources if word == SOURCES else word.format_map(words) for word in command]
+
         if step is Step.PROVE:
             assert self.proof is not None
             return {
                 "build": None,
                 "build_limits": limits_document(self.build_limits),
-                "run": [word.format_map(words) for word in self.proof.command],
+                "run": filled(self.proof.command),
                 "address_space": self.proof.address_space,
             }
         if not self.run:
             return None
-        sources = f"{SOURCES}{''.join(_extensions(self))}" if is_unpacked else words["source"]
         return {
-            "build": [sources if word == SOURCES else word.format_map(words) for word in self.build] or None,
+            "build": filled(self.build) or None,
             "build_limits": limits_document(self.build_limits),
             "run": [word.format_map(words) for word in self.run],
             "address_space": self.address_space,
@@ -222,7 +226,7 @@ def _check(language: Language) -> None:
             language.commands(f"x{language.extension}", Limits(), Step.PROVE)
     except (KeyError, IndexError) as exc:
         raise ValueError(
-            "build, run and prove may hold {source}, {stem} and {memory_mib}, and build the word {sources}; "
+            "build, run and prove may hold {source}, {stem} and {memory_mib}, and build and prove the word {sources}; "
             "nothing else in braces"
         ) from exc
 

@@ -16,10 +16,13 @@ from submitter.languages import languages
 from submitter.model import (
     Assignment,
     AssignmentRef,
+    CaseInput,
     CaseKind,
     CaseResult,
     Comparison,
+    Ending,
     InputMode,
+    Job,
     Limits,
     Step,
     TestCase,
@@ -28,6 +31,7 @@ from submitter.model import (
 from submitter.resources import resource
 from submitter.results import explain
 from submitter.toolchains import find_tool_chains
+from tests.archives import zipped
 from tests.conftest import languages_image, make_sandbox
 
 # For which languages executor_image/ensure-image.sh puts the tools into the image; with SUBMITTER_TEST_LANGUAGES,
@@ -237,6 +241,30 @@ def test_python_has_a_strict_type_check(
     assert square.verdict is Verdict.ACCEPTED
     assert first.verdict is (Verdict.ACCEPTED if found is None else Verdict.WRONG_ANSWER), explain(first)
     assert (found or "proved") in explain(first)
+
+
+@pytest.mark.parametrize(
+    ("helper", "ending"),
+    [
+        ("def square(n: int) -> int:\n    return n * n\n", Ending.PROVED),
+        ("def square(n):\n    return n * n\n", Ending.REFUTED),
+        ("def square(n):  # type: ignore\n    return n * n\n", Ending.REFUTED),
+    ],
+)
+def test_of_several_files_all_are_checked(sandbox: ExecutorSandbox, helper: str, ending: Ending) -> None:
+    need("python", sandbox)
+    main = "import sys\n\nfrom helper import square\n\nprint(square(int(sys.argv[1])))\n"
+    job = Job(
+        program=zipped({"main.py": main, "helper.py": helper, "mypy.ini": "[mypy]\nignore_errors = True\n"}),
+        file_name="main.py",
+        language="python",
+        limits=Limits(),
+        inputs=(CaseInput((), step=Step.PROVE), CaseInput(("5",))),
+        is_archive=True,
+    )
+    proof, square = sandbox.run(job)
+    assert proof.ending is ending, proof.stdout
+    assert square.stdout == b"25\n"
 
 
 def test_a_program_that_does_not_compile_is_not_proved_either(sandbox: ExecutorSandbox, tmp_path: Path) -> None:

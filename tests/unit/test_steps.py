@@ -21,6 +21,7 @@ from submitter.model import (
     CaseResult,
     Comparison,
     Ending,
+    Environment,
     GradeReport,
     InputMode,
     Job,
@@ -36,6 +37,7 @@ from submitter.packages.importing import from_folder
 from submitter.points import LimitOverrides
 from submitter.results import encode_graded, encode_out, explain
 from submitter.steps import run_in_steps, told_by_tool
+from submitter.test_sets import Recipe, may_be_judged_again
 from submitter.verdict import judge_case
 from tests.unit.test_results import validator
 
@@ -185,7 +187,8 @@ def test_a_request_to_prove_brings_the_tool_s_command_and_no_build() -> None:
         request = json.loads(encode_request(part, "fork", 1))
         commands = request["commands"]
         assert commands["build"] is None
-        assert commands["run"] == [word.replace("{source}", "/usr/src/submitter/x.py") for word in proof.command]
+        path = "/usr/src/submitter/x.py"
+        assert commands["run"] == [path if word in ("{source}", "{sources}") else word for word in proof.command]
         assert request["limits"]["memory_bytes"] >= 512 * MIB
 
 
@@ -218,6 +221,26 @@ def test_students_are_told_that_the_assignment_is_faulty(tmp_path: Path) -> None
     grader = Grader(FakeSandbox(lambda job, one: exited(0)), tmp_path)
     with pytest.raises(SubmissionRejected, match="Tell your instructor"):
         grader.grade(Assignment(ref=REF, cases=(PROOF,), language="bash"), b"x", "a" * 32)
+
+
+# -- kept runs ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_of_the_program_is_not_taken_for_a_proof_of_it() -> None:
+    """Both may have no input: by that alone, the one would be kept for the other."""
+    assignment = Assignment(ref=REF, cases=(PROOF,))
+    recipe = Recipe("0" * 64, Environment(image="i", isolation="docker/box"), assignment, languages()["python"])
+    assert recipe.key(PROOF) != recipe.key(replace(PROOF, step=Step.RUN))
+    assert recipe.key(PROOF) == recipe.key(replace(PROOF, points=5.0))
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_kept"),
+    [(Ending.PROVED, True), (Ending.REFUTED, True), (Ending.TOOL_FAILED, False), (Ending.CPU_LIMIT, False)],
+)
+def test_what_a_tool_said_is_kept_and_what_it_could_not_say_is_asked_again(ending: Ending, is_kept: bool) -> None:
+    judged = result(CaseKind.TEST, replace(exited(1), ending=ending))
+    assert may_be_judged_again(replace(judged, run_key="0" * 64)) is is_kept
 
 
 # -- results ------------------------------------------------------------------------------------------------------
