@@ -222,10 +222,55 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class CaseInput:
-    """What of a case enters an executor: its arguments and standard input, never its expected output."""
+    """
+    What of a case enters an executor: its arguments and standard input, never its expected output.
+
+    `files` are names and data of files that lie in the case's own directory
+    when it begins, and count against its limit of files.
+
+    Raises:
+        ValueError: a name is none that a file there can have.
+    """
 
     arguments: tuple[str, ...]
     stdin: bytes = field(default=b"", repr=False)
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for name, _ in self.files:
+            check_file_name(name)
+
+    @property
+    def files_bytes(self) -> int:
+        return sum(len(data) for _, data in self.files)
+
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+
+
+def check_file_name(name: str) -> None:
+    """
+    See that a file in a case's directory can be called so: one part of plain characters, not hidden.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be a file's name: write letters, digits and _.- alone, and no . at its start"
+        )
+
+
+class Role(StrEnum):
+    """
+    Whose program it is. Who judges gets to see expected outputs, and so never runs where a student's program does.
+    """
+
+    STUDENT = "student"
+    JUDGE = "judge"
+
+
+FEEDBACK_DIRECTORY = "/tmp/feedback"  # in a box, whose /tmp is the case's own
 
 
 def always(_: int) -> bool:
@@ -242,6 +287,8 @@ class Job:
     `is_wanted` says of an input, by its index, whether it is to be run: None as
     long as that depends on results that were not given yet, which none does
     whose predecessors' results were all given.
+    `collect` are names of files that are wanted back from each case, which for
+    that finds an empty directory FEEDBACK_DIRECTORY.
     """
 
     program: bytes = field(repr=False)
@@ -250,6 +297,8 @@ class Job:
     limits: Limits
     inputs: tuple[CaseInput, ...]
     is_wanted: Callable[[int], bool | None] = field(default=always, compare=False, repr=False)
+    role: Role = Role.STUDENT
+    collect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +313,8 @@ class RunResult:
     free. `earlier` is the run that this one takes the place of, since it
     was too slow on a machine that was short of processors. `lost_bytes` is how
     much followed on `stdout` that was not kept: of runs read back from the history.
+    `collected` has what was left of the files that the job wanted back, cut at a
+    bound of the executor's.
     """
 
     ending: Ending
@@ -277,6 +328,7 @@ class RunResult:
     starved_s: float = 0.0
     earlier: "RunResult | None" = None
     lost_bytes: int = 0
+    collected: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

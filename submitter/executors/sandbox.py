@@ -30,7 +30,7 @@ from submitter.executors.wire import (
     setup_failure,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, RunResult, always
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, Role, RunResult, always
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
@@ -107,10 +107,12 @@ class ExecutorSandbox:
     beside it in this process, and that run counts.
     """
 
-    def __init__(self, lender: Lender, start: Start) -> None:
+    def __init__(self, lender: Lender, start: Start, role: Role = Role.STUDENT, turns: Turns | None = None) -> None:
+        """`role` is whose programs run here, and no others; `turns` is for sandboxes that share the processors."""
         self._lender = lender
         self._start = start
-        self._turns = Turns()
+        self._role = role
+        self._turns = turns or Turns()
         self._closed = threading.Event()
 
     @property
@@ -118,6 +120,8 @@ class ExecutorSandbox:
         return self._lender.name
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
+        if job.role is not self._role:
+            raise ValueError(f"executors for the role {self._role} never run a program of the role {job.role}")
         yield from self._run_all(job, self._turns)
 
     def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
@@ -198,7 +202,8 @@ class ExecutorSandbox:
         if language.build:
             memory_bytes = max(memory_bytes, language.build_limits.memory_bytes)
             processes = max(processes, language.build_limits.processes)
-        largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
+        # Of a file there is one copy more, where the case finds it.
+        largest = max(len(case.stdin) + sum(map(len, case.arguments)) + 2 * case.files_bytes for case in job.inputs)
         # What is small has room beside the executor's own: assignments with the same limits get the same room.
         extra_bytes = INPUT_COPIES * largest if largest > SMALL_INPUT_BYTES else 0
         return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes))
@@ -242,6 +247,7 @@ class _Cases:
         self._executor, self._limits, self._turns = executor, job.limits, turns
         self._inputs: Sequence[CaseInput] = job.inputs[first:]
         self._is_wanted, self._first, self._sends_ahead = job.is_wanted, first, sends_ahead
+        self._collect = job.collect
         self._build_s = _build_s(job)  # for how long the first answer may be late, since the program is built before
         self._sent = self._received = 0  # how many
         self._said_done = False
@@ -319,7 +325,7 @@ class _Cases:
         lines: list[bytes] = []
         while self._sends_ahead and self._sent < len(self._inputs):
             case = self._inputs[self._sent]
-            if len(case.stdin) > AHEAD_BYTES or not self._is_wanted(self._first + self._sent):
+            if len(case.stdin) + case.files_bytes > AHEAD_BYTES or not self._is_wanted(self._first + self._sent):
                 break  # before it is encoded for nothing
             line = encode_input(case)
             if not self._has_room(len(line), is_running) or not self._turns.begin_if_nobody_waits():
@@ -342,10 +348,10 @@ class _Cases:
     def _read(self, *, is_first: bool) -> RunResult:
         limits = self._limits
         timeout_s = WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S + (self._build_s if is_first else 0.0)
-        line = self._executor.read_line(max_answer_bytes(limits), timeout_s)
+        line = self._executor.read_line(max_answer_bytes(limits, self._collect), timeout_s)
         if is_first and (reason := setup_failure(line)) is not None:
             raise NotBegun(f"the executor cannot run cases: {reason}")
-        return decode_answer(line, limits)
+        return decode_answer(line, limits, self._collect)
 
 
 def _build_s(job: Job) -> float:

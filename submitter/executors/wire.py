@@ -11,14 +11,17 @@ The other end is executeSubmission.py, whose docstring describes the lines.
 import base64
 import binascii
 import json
+from collections.abc import Collection
 from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.languages import languages, limits_document
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import CaseInput, Ending, Job, Limits, RunResult, check_file_name
 
-SCHEMA = 4
+SCHEMA = 5
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
+COLLECTED_BYTES = 16 * 1024  # the executor's bound on each file that is sent back
+MAX_FILES = 32  # of one case, and of those that are wanted back
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
 _MAX_BYTES = 1 << 50
@@ -36,7 +39,18 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
     The line with which a job begins. A `Job` has no expected outputs: none can go in.
 
     `start` is how a case does: "fork" or "exec". `inputs` is how many are meant to follow.
+
+    Raises:
+        ValueError: a case has too many files, or larger ones than it may have; a file that is wanted back has no name.
     """
+    for name in job.collect:
+        check_file_name(name)
+    if max(len(job.collect), *(len(case.files) for case in job.inputs)) > MAX_FILES:
+        raise ValueError(f"a case has at most {MAX_FILES} files")
+    if max(case.files_bytes for case in job.inputs) > job.limits.file_bytes:
+        raise ValueError(
+            f"the files of a case have more than the {job.limits.file_bytes} bytes that it may have in files"
+        )
     return _line(
         {
             "schema": SCHEMA,
@@ -46,18 +60,26 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
             "start": start,
             "inputs": inputs,
             "limits": limits_document(job.limits),
+            "collect": list(job.collect),
         }
     )
 
 
 def encode_input(case: CaseInput) -> bytes:
     """The line with one input; sent when its case is next."""
-    return _line({"arguments": [_base64(text.encode()) for text in case.arguments], "stdin": _base64(case.stdin)})
+    document: dict[str, Any] = {
+        "arguments": [_base64(text.encode()) for text in case.arguments],
+        "stdin": _base64(case.stdin),
+    }
+    if case.files:
+        document["files"] = {name: _base64(data) for name, data in case.files}
+    return _line(document)
 
 
-def max_answer_bytes(limits: Limits) -> int:
-    """No honest answer is longer: two streams in base64 and the envelope."""
-    return 4 * ((limits.output_bytes + STDERR_BYTES) // 3 + 2) + _ENVELOPE_BYTES
+def max_answer_bytes(limits: Limits, collect: Collection[str] = ()) -> int:
+    """No honest answer is longer: two streams and what was wanted back in base64, and the envelope."""
+    streams_bytes = limits.output_bytes + STDERR_BYTES + len(collect) * COLLECTED_BYTES
+    return 4 * (streams_bytes // 3 + 2 + len(collect)) + sum(len(name) + 8 for name in collect) + _ENVELOPE_BYTES
 
 
 def decode_alive(line: bytes) -> str | None:
@@ -112,15 +134,16 @@ def _document(line: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def decode_answer(line: bytes, limits: Limits) -> RunResult:
+def decode_answer(line: bytes, limits: Limits, collect: Collection[str] = ()) -> RunResult:
     """
-    Read one answer.
+    Read one answer, to a job that wanted these files back.
 
     Raises:
         ExecutorLost: it breaks the protocol: the executor is not to be believed any more.
     """
     try:
         answer = json.loads(line)
+        collected = answer.pop("collected") if isinstance(answer, dict) and collect else {}
         if not isinstance(answer, dict) or answer.keys() != _FIELDS:
             raise ValueError("not the fields of an answer")
         ending = Ending(answer["ending"])
@@ -139,9 +162,16 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
             wall_time_s=_seconds(answer["wall_time_s"]),
             memory_bytes=_integer(answer["memory_bytes"], _MAX_BYTES),
             starved_s=_seconds(answer["starved_s"]),
+            collected=_collected(collected, collect),
         )
-    except (ValueError, TypeError, RecursionError) as exc:
+    except (ValueError, TypeError, KeyError, RecursionError) as exc:
         raise ExecutorLost("an executor's answer breaks the protocol") from exc
+
+
+def _collected(files: Any, wanted: Collection[str]) -> tuple[tuple[str, bytes], ...]:
+    if not isinstance(files, dict) or not files.keys() <= set(wanted):
+        raise ValueError("files that nobody wanted")
+    return tuple((name, _bytes(files[name], COLLECTED_BYTES)) for name in wanted if name in files)
 
 
 def _line(document: dict[str, Any]) -> bytes:
