@@ -195,6 +195,19 @@ class TestCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checker:
+    """
+    A program of the admin's that judges outputs in the place of a comparison (docs/admins.md).
+
+    `program` is its source, UTF-8; `arguments` follow on those that every checker gets.
+    """
+
+    program: str = field(repr=False)
+    language: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """
     An assignment with its cases in order: `test` by ordinal, then `grade` by ordinal.
@@ -208,6 +221,7 @@ class Assignment:
     language: str = "python"
     input_mode: InputMode = InputMode.ARGUMENT
     comparison: Comparison = Comparison.TRAILING_BLANKS
+    checker: Checker | None = None  # judges in the place of the comparison
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
     policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
@@ -332,6 +346,14 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Remarks:
+    """What a checker says of a case, in words: to its student (of `test` cases alone) and to the staff."""
+
+    team: str = ""
+    judge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseResult:
     """
     A case, how its run went and what it is worth.
@@ -347,6 +369,7 @@ class CaseResult:
     hint: Hint | None = None  # of a wrong answer, of `test` cases alone
     partial: float | None = None  # the fraction it earned, 0 to 1; None: all if it was accepted, else nothing
     reason: str | None = None
+    remarks: Remarks | None = None  # of a checker, if one has judged it
 
     @property
     def fraction(self) -> float:
@@ -415,12 +438,14 @@ class Outcome:
     """
     How an attempt ended for good: graded (`report`) or rejected (`reason`).
 
-    Exactly one of the two is set. `terms` say what the assignment's policy
+    Exactly one of the two is set. `detail` is what exactly is wrong with the
+    assignment, where that is the reason: for its staff. `terms` say what the assignment's policy
     makes of a report: points after a penalty, and how much of it is shown.
     """
 
     report: GradeReport | None = None
     reason: str | None = None
+    detail: str | None = None
     terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:

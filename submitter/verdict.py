@@ -41,6 +41,14 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
         run: one finished run; run.stdout is cut at limits.output_bytes.
         expected: the whole reference output.
     """
+    verdict = judge_ending(limits, run)
+    if verdict is not None:
+        return verdict
+    return Verdict.ACCEPTED if outputs_match(comparison, expected, run.stdout) else Verdict.WRONG_ANSWER
+
+
+def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
+    """The verdict where how a run ended decides it; None where its output does. See `judge_run`."""
     match run.ending:
         case Ending.SETUP_FAILED:
             return Verdict.INTERNAL_ERROR
@@ -67,7 +75,7 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
         return Verdict.WALL_TIME_LIMIT_EXCEEDED
     if run.ending is Ending.SIGNALED or run.exit_code != 0:
         return Verdict.RUNTIME_ERROR
-    return Verdict.ACCEPTED if outputs_match(comparison, expected, run.stdout) else Verdict.WRONG_ANSWER
+    return None
 
 
 def judge_case(

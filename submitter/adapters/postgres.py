@@ -16,6 +16,8 @@ from psycopg.rows import dict_row
 
 from submitter.accounts import Account, AccountFilter
 from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy
+from submitter.adapters import postgres_attempts, postgres_policy
+from submitter.adapters.postgres_checkers import CHECKER, checker_from, save_checker
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -89,6 +91,9 @@ class PostgresCaseStore:
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
+                """
+                + CHECKER
+                + """
                        c.kind, c.ordinal, c.input, c.expected, c.points, c.group_name, c.role,
                        c.cpu_time_s AS case_cpu_time_s, c.wall_time_s AS case_wall_time_s,
                        c.memory_bytes AS case_memory_bytes, c.output_bytes AS case_output_bytes,
@@ -122,6 +127,7 @@ class PostgresCaseStore:
             language=settings["language"],
             input_mode=InputMode(settings["input_mode"]),
             comparison=_comparison_from(ref, settings["comparison"]),
+            checker=checker_from(settings["checker"]),
             limits=Limits(
                 cpu_time_s=float(settings["cpu_time_s"]),
                 wall_time_s=float(settings["wall_time_s"]),
@@ -180,6 +186,7 @@ class PostgresCaseStore:
                     ),
                 ).fetchone()
                 assignment_id = only_value(found)
+                save_checker(cursor, assignment_id, assignment.checker)
                 postgres_policy.save_policy(connection, ref, assignment.policy)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
                 cursor.execute("DELETE FROM submitter.case_groups WHERE assignment_id = %s", (assignment_id,))

@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
+from submitter.adapters.postgres_checkers import note_remarks
 from submitter.adapters.postgres_notices import note_result
 from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
@@ -180,8 +181,8 @@ class PostgresTurn:
             self._connection.execute(
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
-                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups, detail) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -199,6 +200,7 @@ class PostgresTurn:
                     numeric(shown.max_score),
                     shown.whole,
                     Jsonb(groups_as_kept(report) if report else []),
+                    None if outcome.detail is None else storable(outcome.detail),
                 ),
             )
             with self._connection.cursor() as cursor:
@@ -238,6 +240,7 @@ class PostgresTurn:
                         for result in (report.case_results if report else ())
                     ],
                 )
+            note_remarks(self._connection, self._attempt_id, report)
             # clock_timestamp(): now() is when the transaction began, and it stayed open while the bucket was written.
             self._connection.execute(
                 "UPDATE submitter.attempts SET finished_at = clock_timestamp(), lease_expires_at = NULL WHERE id = %s",

@@ -74,7 +74,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
-    frozenset({"daemon", "image", "stack", "packages.running"}),
+    frozenset({"daemon", "image", "stack", "packages.running", "executors.roles"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
