@@ -65,9 +65,21 @@ class Judgement:
     partial: float | None
     remarks: Remarks
 
+    @property
+    def fraction(self) -> float:
+        return float(self.is_accepted) if self.partial is None else self.partial
+
 
 class CheckerBroken(Exception):
-    """The checker did not judge an output: its own fault, or its assignment's. The text is for the staff."""
+    """
+    The checker did not judge an output: its own fault, or its assignment's. The text is for the staff.
+
+    `said` is what it had to say of that, and may quote the case.
+    """
+
+    def __init__(self, text: str, said: str = "") -> None:
+        super().__init__(text)
+        self.said = said
 
 
 def check_checker(checker: Checker) -> None:
@@ -137,7 +149,8 @@ def judgement_of(run: RunResult) -> Judgement:
     files = dict(run.collected)
     remarks = Remarks(_message(files.get(TEAM_MESSAGE)), _message(files.get(JUDGE_MESSAGE)))
     if run.ending is not Ending.EXITED or run.exit_code not in (ACCEPTED, WRONG):
-        raise CheckerBroken(_what_went_wrong(run, remarks))
+        said = "\n".join(one for one in (_message(run.stderr), remarks.judge) if one)
+        raise CheckerBroken(_what_went_wrong(run), said)
     if run.exit_code == WRONG:
         return Judgement(False, None, remarks)
     partial = next((_fraction(name, files[name]) for name in SCORES if name in files), None)
@@ -149,7 +162,7 @@ def broken(case: TestCase, problem: CheckerBroken) -> SubmissionRejected:
     return SubmissionRejected(
         "The program that judges this assignment has failed, so your submission could not be judged. That is not your "
         "program's fault. Tell your instructor, then submit again.",
-        detail=f"the checker failed on {case.name}: {problem}",
+        detail="\n".join(filter(None, (f"the checker failed on {case.name}: {problem}", problem.said))),
     )
 
 
@@ -159,12 +172,12 @@ def _fraction(name: str, text: bytes) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= 1:
-        raise CheckerBroken(f"{name} holds {showable(text.strip(), 50)!r}, which is no number from 0 to 1")
+        raise CheckerBroken(f"{name} holds no number from 0 to 1", showable(text.strip(), 50))
     return number
 
 
-def _what_went_wrong(run: RunResult, remarks: Remarks) -> str:
-    limits = {
+def _what_went_wrong(run: RunResult) -> str:
+    known = {
         Ending.CPU_LIMIT: f"it used more than {LIMITS.cpu_time_s:g} s of processor time",
         Ending.WALL_LIMIT: f"it took longer than {LIMITS.wall_time_s:g} s",
         Ending.MEMORY_LIMIT: f"it used more than {LIMITS.memory_bytes // MIB} MiB of memory",
@@ -172,11 +185,8 @@ def _what_went_wrong(run: RunResult, remarks: Remarks) -> str:
         Ending.COMPILE_ERROR: "it does not compile",
         Ending.SIGNALED: f"it was ended by signal {run.signal}",
     }
-    what = limits.get(
-        run.ending, f"its exit code is {run.exit_code}, neither {ACCEPTED} (accepted) nor {WRONG} (wrong)"
-    )
-    said = " / ".join(one for one in (_message(run.stderr), remarks.judge) if one)
-    return f"{what}; it said: {said}" if said else what
+    otherwise = f"its exit code is {run.exit_code}, neither {ACCEPTED} (accepted) nor {WRONG} (wrong)"
+    return known.get(run.ending, otherwise)
 
 
 def _message(text: bytes | None) -> str:

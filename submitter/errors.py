@@ -25,7 +25,8 @@ class SubmissionRejected(SubmitterError):
 
     The text is shown to the student, so it says in their words what to do, and
     names no other student, no path and nothing of our inside. `detail` is what
-    exactly is wrong with an assignment, for those who can mend it.
+    exactly is wrong with an assignment, for those who can mend it: a first line
+    that may be logged, and lines that may quote cases, which may not.
     """
 
     def __init__(self, text: str, *, detail: str | None = None) -> None:

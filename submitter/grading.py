@@ -13,9 +13,11 @@ import shlex
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+from submitter.checkers import check_checker
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
+from submitter.judging import ask_checker
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
@@ -67,6 +69,8 @@ class Grader:
         with _for_students():
             inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
             progress = Progress(assignment.cases, assignment.groups)
+            if assignment.checker is not None:
+                check_checker(assignment.checker)
         language = languages()[assignment.language]
         with work_directory(self._work_dir, name) as directory:
             file_name = language.file_name or name + language.extension
@@ -82,6 +86,8 @@ class Grader:
             results = self._run_all(assignment, job, progress, go_on)
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
+            if assignment.checker is not None:
+                results = ask_checker(self._sandbox, assignment, results, go_on)
             report = summarize(results, assignment.groups)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
@@ -98,6 +104,7 @@ class Grader:
         with the same limits are a job, and where limits change, another begins.
         """
         language = languages()[assignment.language]
+        comparison = assignment.comparison if assignment.checker is None else None
         results: dict[int, CaseResult] = {}
         broken: RunResult | None = None  # of a program that does not compile, which no other case need find out
 
@@ -120,7 +127,7 @@ class Grader:
                 for index, run in zip(indices, runs, strict=True):
                     reason = progress.reason(index) if run.ending is Ending.NOT_RUN else None
                     case = assignment.cases[index]
-                    results[index] = judge_case(limits, assignment.comparison, case, run, reason)
+                    results[index] = judge_case(limits, comparison, case, run, reason)
                     progress.note(index, results[index].fraction)
                     broken = run if run.ending is Ending.COMPILE_ERROR else None
                     go_on()
@@ -161,6 +168,8 @@ def check_assignment(assignment: Assignment) -> None:
         known = ", ".join(languages())
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
     check_groups(assignment.cases, assignment.groups)
+    if assignment.checker is not None:
+        check_checker(assignment.checker)
     for case in assignment.cases:
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
@@ -201,7 +210,7 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
     Raises:
         AssignmentRefused: it does not.
     """
-    if assignment.comparison.kind is ComparisonKind.REGEX:
+    if assignment.checker is None and assignment.comparison.kind is ComparisonKind.REGEX:
         output_bytes = assignment.limits.overridden(case.limits).output_bytes
         try:
             check_pattern(case.expected, assignment.comparison.ignore_case, output_bytes)
@@ -221,5 +230,6 @@ def _for_students() -> Iterator[None]:
         yield
     except AssignmentRefused as exc:
         raise SubmissionRejected(
-            "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again."
+            "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again.",
+            detail=f"the cases or the checker are faulty: `submitter check` says which\n{exc}",
         ) from exc

@@ -16,6 +16,7 @@ from submitter.model import (
     AssignmentRef,
     AssignmentSummary,
     AttemptStart,
+    Checker,
     Job,
     Notice,
     NoticeLine,
@@ -228,6 +229,15 @@ class CaseStore(Protocol):
 
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         """Change the assignment's deadline, tries and feedback, and nothing else; False if it is unknown."""
+        ...
+
+    def save_checker(self, ref: AssignmentRef, checker: Checker | None) -> bool:
+        """
+        Change the assignment's checker, and nothing else; False if it is unknown.
+
+        Raises:
+            AssignmentRefused: it cannot be stored.
+        """
         ...
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:

@@ -19,6 +19,7 @@ from submitter.model import (
     CaseResult,
     Ending,
     GradeReport,
+    Remarks,
     RunResult,
     SubmissionKey,
     TestCase,
@@ -235,6 +236,8 @@ def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> 
 def explain(result: CaseResult) -> str:
     """One sentence, or a compiler's message, on why a `test` case ended as it did: for its student."""
     run = result.run
+    if result.remarks is not None:
+        return _checked(result, result.remarks)
     match result.verdict:
         case Verdict.ACCEPTED:
             return "as expected"
@@ -263,6 +266,16 @@ def explain(result: CaseResult) -> str:
             return "the grader failed; this is not your fault"
 
 
+def _checked(result: CaseResult, remarks: Remarks) -> str:
+    """What a checker made of it. The expected output is one of perhaps many that it would accept."""
+    if result.verdict is Verdict.ACCEPTED:
+        text = "accepted" if result.fraction == 1 else f"accepted for {100 * result.fraction:.4g} % of its points"
+    else:
+        got = showable(one_line(result.run.stdout), SHOWN_DIFF_CHARS, result.run.lost_bytes)
+        text = f"not accepted by the assignment's checker: got {got or 'nothing'}"
+    return f"{text}\n{remarks.team}" if remarks.team else text
+
+
 def _stderr_note(run: RunResult) -> str:
     return f"\n{showable(run.stderr)}" if run.stderr else ""
 
@@ -285,7 +298,7 @@ def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool 
         "number": str(number),
         "name": case.name,
         "visibility": "visible",
-        "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
+        "status": "passed" if result.verdict is Verdict.ACCEPTED and result.fraction == 1 else "failed",
     }
     if level.shows(Level.POINTS):
         entry |= {"score": result.points, "max_score": 0.0 if case.role is CaseRole.PENALTY else case.points}

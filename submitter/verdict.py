@@ -26,7 +26,7 @@ from submitter.model import (
 from submitter.points import Group
 
 
-def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: bytes) -> Verdict:
+def judge_run(limits: Limits, comparison: Comparison | None, run: RunResult, expected: bytes) -> Verdict:
     """
     Decide why one test case ended.
 
@@ -37,14 +37,16 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
 
     Args:
         limits: the assignment's; cpu_time_s and wall_time_s in seconds.
-        comparison: the assignment's.
+        comparison: the assignment's; None if a checker has yet to judge the output, which is accepted until then.
         run: one finished run; run.stdout is cut at limits.output_bytes.
         expected: the whole reference output.
     """
     verdict = judge_ending(limits, run)
     if verdict is not None:
         return verdict
-    return Verdict.ACCEPTED if outputs_match(comparison, expected, run.stdout) else Verdict.WRONG_ANSWER
+    if comparison is None or outputs_match(comparison, expected, run.stdout):
+        return Verdict.ACCEPTED
+    return Verdict.WRONG_ANSWER
 
 
 def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
@@ -79,13 +81,14 @@ def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
 
 
 def judge_case(
-    limits: Limits, comparison: Comparison, case: TestCase, run: RunResult, reason: str | None = None
+    limits: Limits, comparison: Comparison | None, case: TestCase, run: RunResult, reason: str | None = None
 ) -> CaseResult:
     """
     A case's result: its points for an accepted run, nothing for any other, and what a wrong answer lacked.
 
     Args:
         limits: those that the case ran with.
+        comparison: as `judge_run` takes it.
         reason: of a case that was not run, why, in words for its student.
     """
     expected = case.expected.encode()
@@ -93,7 +96,7 @@ def judge_case(
     points = scoring.points_of(case, 1.0 if verdict is Verdict.ACCEPTED else 0.0)
     # Not even computed for a hidden case: what there is not cannot get out.
     may_tell = verdict is Verdict.WRONG_ANSWER and case.kind is CaseKind.TEST
-    hint = hint_for(comparison, expected, run) if may_tell else None
+    hint = hint_for(comparison, expected, run) if comparison is not None and may_tell else None
     return CaseResult(case, run, verdict, points, hint, reason=reason)
 
 

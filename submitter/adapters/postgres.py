@@ -16,7 +16,6 @@ from psycopg.rows import dict_row
 
 from submitter.accounts import Account, AccountFilter
 from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy
-from submitter.adapters import postgres_attempts, postgres_policy
 from submitter.adapters.postgres_checkers import CHECKER, checker_from, save_checker
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
@@ -28,6 +27,7 @@ from submitter.adapters.postgres_connections import (
     storable,
 )
 from submitter.adapters.postgres_notices import PostgresNoticeStore
+from submitter.checkers import check_checker
 from submitter.errors import AssignmentRefused
 from submitter.model import (
     MAX_CASES_BYTES,
@@ -36,6 +36,7 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     CaseKind,
+    Checker,
     Comparison,
     InputMode,
     Limits,
@@ -218,6 +219,20 @@ class PostgresCaseStore:
         with self._transaction() as connection:
             return postgres_policy.save_policy(connection, ref, policy)
 
+    def save_checker(self, ref: AssignmentRef, checker: Checker | None) -> bool:
+        if checker is not None:
+            check_checker(checker)
+        with self._transaction() as connection, connection.cursor() as cursor:
+            found = cursor.execute(
+                "UPDATE submitter.assignments SET updated_at = now() WHERE admin = %s AND event = %s AND name = %s "
+                "RETURNING id",
+                tuple(map(storable, (ref.admin, ref.event, ref.assignment))),
+            ).fetchone()
+            if found is None:
+                return False
+            save_checker(cursor, only_value(found), checker)
+            return True
+
     def publish_feedback(self, ref: AssignmentRef) -> bool:
         with self._transaction() as connection:
             return postgres_policy.publish_feedback(connection, ref)
@@ -382,6 +397,8 @@ def _refuse_what_postgres_cannot_hold(assignment: Assignment) -> None:
     if assignment.cases_bytes > MAX_CASES_BYTES:
         raise AssignmentRefused(_too_large(ref, assignment.cases_bytes))
     check_groups(assignment.cases, assignment.groups)
+    if assignment.checker is not None:
+        check_checker(assignment.checker)
     texts = [("its name", name) for name in (ref.admin, ref.event, ref.assignment)]
     texts.append(("its language", assignment.language))
     texts += [("the name of a group", group.name) for group in assignment.groups]

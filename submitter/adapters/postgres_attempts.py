@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
-from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
 from submitter.adapters.postgres_checkers import note_remarks
+from submitter.adapters.postgres_connections import Connection, numeric, only_value, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
 from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
@@ -181,7 +181,8 @@ class PostgresTurn:
             self._connection.execute(
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
-                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups, detail) "
+                "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups, "
+                "detail) "
                 "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,

@@ -21,6 +21,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"reports.diff"}),
     frozenset({"reports.gradebook", "reports.junit", "reports.page", "reports.terminal"}),
     frozenset({"exports"}),
+    frozenset({"checkers"}),
+    frozenset({"judging"}),
     frozenset(
         {
             "grading",
@@ -50,7 +52,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices", "adapters.postgres_policy"}),
+    frozenset({"adapters.postgres_notices", "adapters.postgres_checkers"}),
+    frozenset({"adapters.postgres_policy"}),
     frozenset({"adapters.postgres_attempts", "adapters.postgres_accounts"}),
     frozenset(
         {
@@ -79,6 +82,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
+    frozenset({"commands.checkers"}),
     frozenset(
         {
             "commands.grading",
@@ -108,6 +112,7 @@ PURE = {
     "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
     "accounts": {"dataclasses", "datetime", "enum"},
+    "checkers": {"collections", "dataclasses", "math"},
     "verdict": {"collections", "math", "typing"},
     "results": {"dataclasses", "datetime", "json", "re", "typing"},
     "reports.text": {"re"},
