@@ -230,6 +230,7 @@ def _for_students() -> Iterator[None]:
         yield
     except AssignmentRefused as exc:
         raise SubmissionRejected(
-            "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again.",
-            detail=f"the cases or the checker are faulty: `submitter check` says which\n{exc}",
+            "The assignment's test cases are faulty, so nothing can be graded. "
+            "Tell your instructor, then submit again.",
+            detail=f"the cases or the checker are faulty: `submitter check` says how\n{exc}",
         ) from exc
