@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused
+from submitter.languages import languages
 from submitter.model import (
     MAX_CASES_BYTES,
     MIB,
@@ -20,7 +21,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
-from submitter.packages.problem import Case, OutputRule, Problem, Rule
+from submitter.packages.problem import Case, OutputRule, Problem, Rule, Source
 
 DEFAULT_OUTPUT_BYTES = 8 * MIB  # what ICPC packages allow where they say nothing
 
@@ -128,6 +129,7 @@ def assignment_of(problem: Problem, ref: AssignmentRef, time_limit_s: float) -> 
         cases=tuple(cases),
         input_mode=InputMode.STDIN,
         comparison=fit_of(problem.output, problem.cases).comparison,
+        checker=problem.validator,
         limits=limits_of(problem, time_limit_s),
     )
     if assignment.cases_bytes > MAX_CASES_BYTES:
@@ -174,10 +176,21 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
             )
             for case in assignment.cases
         ),
-        output=_rule_of(assignment),
+        output=OutputRule() if assignment.checker else _rule_of(assignment),
+        checker=_validator_of(assignment, format),
+        validator=assignment.checker,
         time_limit_s=assignment.limits.cpu_time_s,
         memory_limit_bytes=math.ceil(assignment.limits.memory_bytes / MIB) * MIB,
     )
+
+
+def _validator_of(assignment: Assignment, format: str) -> tuple[Source, ...]:
+    """Its checker, as a file of an ICPC package; formats of others have other conventions, and refuse it."""
+    checker = assignment.checker
+    if checker is None:
+        return ()
+    folder = "output_validator" if format.startswith("icpc-") else "output_validators"
+    return (Source(f"{folder}/checker{languages()[checker.language].extension}", checker.program.encode()),)
 
 
 def _rule_of(assignment: Assignment) -> OutputRule:

@@ -48,6 +48,7 @@ class Imported:
             groups=(),
             input_mode=self.cases.input_mode,
             comparison=self.cases.comparison,
+            checker=self.cases.checker,
             limits=limits,
         )
 
@@ -82,6 +83,8 @@ def from_package(path: Path, comparison: Comparison | None) -> Imported:
         AssignmentRefused: it cannot be read, or not be judged as its jury wants.
     """
     problem = read_package(path)
+    if comparison is not None:
+        problem = dataclasses.replace(problem, validator=None)
     fit = fit_of(problem.output, problem.cases)
     if fit.refuses and comparison is None:
         raise AssignmentRefused(f"{path.name}: {fit.refuses}; choose another --comparison if that will do")

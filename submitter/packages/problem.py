@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from submitter.model import Verdict
+from submitter.model import Checker, Verdict
 
 Verdicts = frozenset[Verdict]
 
@@ -134,7 +134,8 @@ class Problem:
     `time_limit_s` is None where the jury's solutions decide it: `time_multiplier`
     times what the slowest accepted one takes. `cannot_judge` says, in words,
     why no verdict on this problem could be trusted here; `left_out` what of it
-    is not kept, without touching any verdict.
+    is not kept, without touching any verdict. `checker` are sources of a program
+    that judges outputs; `validator` is what of them can be run here, if they can.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Problem:
     time_multiplier: float = 5.0
     memory_limit_bytes: int | None = None
     checker: tuple[Source, ...] = ()
+    validator: Checker | None = None
     interactor: tuple[Source, ...] = ()
     cannot_judge: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()

@@ -57,9 +57,9 @@ def ended(
     return RunResult(ending=ending, exit_code=exit_code, signal=signal, stderr=b"its stderr", collected=collected)
 
 
-def assignment(*cases: TestCase, **changes: Any) -> Assignment:
+def assignment(*cases: TestCase, checker: Checker = CHECKER, **changes: Any) -> Assignment:
     ref = AssignmentRef("m.soltys", "aws_labs", "lab5")
-    return Assignment(**({"ref": ref, "cases": cases or CASES, "checker": CHECKER} | changes))
+    return Assignment(ref=ref, cases=cases or CASES, checker=checker, **changes)
 
 
 # -- what a checker is given --------------------------------------------------------------------------------------

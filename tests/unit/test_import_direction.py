@@ -48,6 +48,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"packages.languages", "packages.expected", "packages.assigned"}),
+    frozenset({"packages.validators"}),
     frozenset({"packages.icpc", "packages.dmoj", "packages.polygon", "packages.verify"}),
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
