@@ -15,13 +15,13 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"accounts", "comparing", "resources"}),
     frozenset({"hints", "languages", "scoring"}),
-    frozenset({"grading_file"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset({"reports.text"}),
     frozenset({"reports.diff"}),
     frozenset({"reports.gradebook", "reports.junit", "reports.page", "reports.terminal"}),
     frozenset({"exports"}),
     frozenset({"checkers"}),
+    frozenset({"grading_file"}),
     frozenset({"judging"}),
     frozenset(
         {
@@ -110,7 +110,7 @@ PURE = {
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
     "points": {"dataclasses", "enum"},
-    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
+    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "pathlib", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
     "accounts": {"dataclasses", "datetime", "enum"},
     "checkers": {"collections", "dataclasses", "math"},
