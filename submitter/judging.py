@@ -66,13 +66,26 @@ def _judged(result: CaseResult, run: RunResult) -> CaseResult:
         judgement = judgement_of(run)
     except CheckerBroken as exc:
         raise broken(result.case, exc) from exc
+    remarks = _remarks(result.case.kind, judgement)
     return dataclasses.replace(
         result,
         verdict=Verdict.ACCEPTED if judgement.is_accepted else Verdict.WRONG_ANSWER,
         points=scoring.points_of(result.case, judgement.fraction),
         partial=judgement.partial,
-        remarks=_remarks(result.case.kind, judgement),
+        remarks=remarks,
+        reason=_in_words(judgement, remarks),
     )
+
+
+def _in_words(judgement: Judgement, remarks: Remarks) -> str | None:
+    """For the student. The expected output is not told: it is one of perhaps many that would be accepted."""
+    if not judgement.is_accepted:
+        text = "not accepted by the assignment's checker"
+    elif judgement.fraction < 1:
+        text = f"accepted for {100 * judgement.fraction:.4g} % of its points"
+    else:
+        text = "accepted" if remarks.team else ""
+    return "\n".join(filter(None, (text, remarks.team))) or None
 
 
 def _remarks(kind: CaseKind, judgement: Judgement) -> Remarks:

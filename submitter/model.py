@@ -359,7 +359,8 @@ class CaseResult:
     A case, how its run went and what it is worth.
 
     `points` are less than 0 for a penalty case that failed. What a group is worth
-    is not in them. `reason` says why it was not run, in words for its student.
+    is not in them. `reason` says, in words for its student, why it was not run or what a
+    checker made of it.
     """
 
     case: TestCase

@@ -19,7 +19,6 @@ from submitter.model import (
     CaseResult,
     Ending,
     GradeReport,
-    Remarks,
     RunResult,
     SubmissionKey,
     TestCase,
@@ -236,8 +235,8 @@ def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> 
 def explain(result: CaseResult) -> str:
     """One sentence, or a compiler's message, on why a `test` case ended as it did: for its student."""
     run = result.run
-    if result.remarks is not None:
-        return _checked(result, result.remarks)
+    if result.reason is not None:
+        return result.reason
     match result.verdict:
         case Verdict.ACCEPTED:
             return "as expected"
@@ -261,19 +260,9 @@ def explain(result: CaseResult) -> str:
         case Verdict.COMPILE_ERROR:
             return showable(run.stderr)
         case Verdict.SKIPPED:
-            return result.reason or "not run"
+            return "not run"
         case Verdict.INTERNAL_ERROR:
             return "the grader failed; this is not your fault"
-
-
-def _checked(result: CaseResult, remarks: Remarks) -> str:
-    """What a checker made of it. The expected output is one of perhaps many that it would accept."""
-    if result.verdict is Verdict.ACCEPTED:
-        text = "accepted" if result.fraction == 1 else f"accepted for {100 * result.fraction:.4g} % of its points"
-    else:
-        got = showable(one_line(result.run.stdout), SHOWN_DIFF_CHARS, result.run.lost_bytes)
-        text = f"not accepted by the assignment's checker: got {got or 'nothing'}"
-    return f"{text}\n{remarks.team}" if remarks.team else text
 
 
 def _stderr_note(run: RunResult) -> str:

@@ -78,7 +78,7 @@ def test_what_a_checker_said_is_read_back_to_be_shown_anew(case_store: CaseStore
         turn.record(Outcome(report=summarize(results)), published=True, results_version="first")
     with case_store.reshow_turn(REF, KEY.subid) as shown:
         assert shown is not None
-        assert shown.account.report.case_results == tuple(results)
+        assert shown.result.report.case_results == tuple(results)
 
 
 # -- for admins ---------------------------------------------------------------------------------------------------
