@@ -57,8 +57,14 @@ FEW = Limits(cpu_time_s=2.0, wall_time_s=4.0, memory_bytes=128 * MIB, output_byt
 
 
 def _kinds() -> list[ParameterSet]:
+    """At `strict` the walls are those of `box`, and starting is slow: in the long form."""
+    docker, long = [pytest.mark.docker], [pytest.mark.long]
     return [
-        pytest.param((name, level), id=f"{name}-{level}", marks=[pytest.mark.docker] if name == "docker" else [])
+        pytest.param(
+            (name, level),
+            id=f"{name}-{level}",
+            marks=(docker if name == "docker" else []) + (long if level == "strict" else []),
+        )
         for name in ("docker", "bubblewrap")
         for level in ("box", "strict")
     ]
