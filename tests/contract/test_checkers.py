@@ -225,12 +225,13 @@ def test_a_checker_that_never_ends_is_ended(
 
 
 LEAVES = {
-    "a link": "os.symlink('/etc/passwd', path)",
+    "a link": "os.symlink('/usr/bin/env', path)",  # which whoever reads sees, too
     "a link to the answer": "os.symlink(sys.argv[2], path)",
     "a FIFO": "os.mkfifo(path)",
     "a directory": "os.mkdir(path)",
     "nothing": "pass",
-    "a directory that is a link": "os.rmdir(sys.argv[3]); os.symlink('/etc', sys.argv[3].rstrip('/'))",
+    "a directory that is a link": "open(path, 'w').write('x'); os.rename(sys.argv[3], '/tmp/other'); "
+    "os.symlink('/tmp/other', sys.argv[3].rstrip('/'))",
     "a directory that is a file": "os.rmdir(sys.argv[3]); open(sys.argv[3].rstrip('/'), 'w').write('x')",
     "no directory": "os.rmdir(sys.argv[3])",
     "an unreadable directory": "open(path, 'w').write('x'); os.chmod(sys.argv[3], 0)",
