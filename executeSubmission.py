@@ -38,7 +38,8 @@ What is said, one JSON object a line; `data` fields are base64. At any time betw
 A submission:
     {"schema": 5, "file_name": "….py", "program": data, "start": "fork" or "exec", "commands": see below, or null for a
      Python program, "inputs": how many are meant to come, "limits": {"cpu_time_s": …, "wall_time_s": …,
-     "memory_bytes": …, "output_bytes": …, "file_bytes": …, "processes": …}, "collect": [name, …]}
+     "memory_bytes": …, "output_bytes": …, "file_bytes": …, "processes": …}, "collect": [name, …],
+     "streamed": whether somebody speaks to the cases while they run}
 Programs in other languages need a box. No language is known here: the commands are argument vectors. The build is run
 once, where the program lies, and what it leaves there is what each case finds there; "run" gets the case's arguments.
     {"build": [text, …] or null, "build_limits": as "limits", "run": [text, …],
@@ -54,7 +55,13 @@ the wall time, up to WALL_STRETCH times that.
          "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "starved_s": …}
 where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit, output_limit or compile_error. If the request
 has names to `collect`, each case finds an empty directory /tmp/feedback, and its answer has "collected": {name: data},
-the first COLLECTED_BYTES of each of these that is a regular file there when nothing of the case is alive. At last:
+the first COLLECTED_BYTES of each of these that is a regular file there when nothing of the case is alive.
+If the cases are streamed, one input comes at a time, and until its answer this is said both ways; no more than
+WINDOW_BYTES may be under way in either direction:
+        {"started": true}, when the case has; {"said": data}, of its standard output, {"silent": true}, at its end
+    {"hear": data}, for its standard input; {"heard_all": true}, at the end of that; {"stop": true}: `ending` is stopped
+    and {"taken": bytes}, either way: of what the other has sent so much has been handed on
+At last:
     {"done": true}
         {"idle": true}, when nothing of the submission is left
 The executor ends when its input ends.
@@ -103,6 +110,7 @@ SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
 CPU_SLACK_S = 0.02
+WINDOW_BYTES, PIECE_BYTES = 64 << 10, 16 << 10  # of a streamed case: under way each way at the most, and at once
 HELD_BYTES = 64 << 10  # of answers wait to be sent together, at the most
 UNHEARD_S = 0.003  # from the start of a case until its output is read for the first time, unless it ends before
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
@@ -1384,6 +1392,8 @@ class Case:
 
         The fault pipe is closed before the program begins, so that nothing it does can look like such a fault.
         """
+        if self.ending == "stopped":
+            return  # perhaps before it had begun
         said = bytes(self.fault)
         self.compiles = said == BEGUN + COMPILED
         if self.compiles:
@@ -1537,6 +1547,110 @@ class Case:
             "starved_s": round(min(self.starved_s, max(0.0, self.wall_time_s - self.cpu_s)), 6),
             **({"collected": self.collected} if self.room.collect else {}),
         }
+
+
+class StreamedCase(Case):
+    """
+    A case that somebody speaks to while it runs: what it prints is said in pieces, and so is what it is to read.
+
+    Whoever has taken a piece says so, and no more than WINDOW_BYTES are under way in each direction: so nobody need
+    keep more than that, and who does not read is not written to.
+    """
+
+    def __init__(self, case: Input, limits: Limits, buffered: bytearray) -> None:
+        reading, self.writing = os.pipe()
+        os.set_blocking(self.writing, False)
+        os.close(case[1])
+        super().__init__((case[0], reading, *case[2:]), limits)
+        self.buffered = buffered  # of what is said to us
+        self.to_hear = bytearray()
+        self.hears_more = True
+        self.said = self.taken = 0  # bytes of its standard output
+
+    def start(self, room: Room, what: str) -> None:
+        super().start(room, what)
+        say({"started": True})
+
+    def answer(self) -> Answer:
+        answer = super().answer()
+        self._say_printed()
+        self._stop_writing()
+        return answer
+
+    def _watch(self, watch_input: bool) -> bool:
+        """As of any case; `watch_input` is always so."""
+        out, err, _ = self._streams()
+        open_streams = {out[0], err[0]}
+        ended_fd = self.room.ended_fd
+        next_look = time.monotonic()
+        while True:
+            self._obey()
+            self._hand_over()
+            send_all_said()
+            if self.ending is not None:
+                return False
+            poll = select.poll()
+            poll.register(0, select.POLLIN)
+            if ended_fd is not None:
+                poll.register(ended_fd, select.POLLIN)
+            for fd in open_streams:
+                if fd != out[0] or self.said - self.taken < WINDOW_BYTES:
+                    poll.register(fd, select.POLLIN)
+            if self.to_hear and self.writing >= 0:
+                poll.register(self.writing, select.POLLOUT)
+            ready = [fd for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000)]
+            if 0 in ready and not read_more(self.buffered):
+                os._exit(1)  # as process 1 we take all others along
+            for stream in (out, err):
+                if stream[0] in ready and not self._read(*stream):
+                    open_streams.discard(stream[0])
+                    if stream is out:
+                        say({"silent": True})
+            self._say_printed()
+            if ended_fd in ready or self.room.has_ended():
+                return True
+            now = time.monotonic()
+            if now >= next_look:
+                self._look(now - self.started_s)
+                next_look = now + LOOK_EVERY_S
+
+    def _obey(self) -> None:
+        """All that was said to us meanwhile."""
+        while b"\n" in self.buffered:
+            document = read_document(read_line(self.buffered) or b"{}")
+            if "hear" in document:
+                self.to_hear += binascii.a2b_base64(document["hear"])
+            self.taken += document.get("taken", 0)
+            self.hears_more = self.hears_more and "heard_all" not in document
+            if "stop" in document:
+                self.ending = "stopped"
+
+    def _hand_over(self) -> None:
+        """To the program, as much as it takes; if it does not read any more, nobody need wait for that."""
+        count = len(self.to_hear)
+        if count and self.writing >= 0:
+            try:
+                count = os.write(self.writing, self.to_hear)
+            except BlockingIOError:
+                count = 0
+            except OSError:
+                self._stop_writing()
+        if count:
+            del self.to_hear[:count]
+            say({"taken": count})
+        if not self.hears_more and not self.to_hear:
+            self._stop_writing()
+
+    def _say_printed(self) -> None:
+        """What of its standard output was kept and not said yet."""
+        for start in range(self.said, len(self.stdout), PIECE_BYTES):
+            say({"said": as_text(self.stdout[start : start + PIECE_BYTES])})
+        self.said = max(self.said, len(self.stdout))
+
+    def _stop_writing(self) -> None:
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
 
 
 # -- the controller: where cases run ---------------------------------------------------------------------------------
@@ -2131,14 +2245,15 @@ class Executor:
 
         `start` is how cases do, as `become` takes it, until one was seen to compile; from there on it is the request's.
         """
-        limits, number = request["limits"], 0
-        case = next_case(inputs, limits)
+        number = 0
+        case = next_case(inputs, request)
         while case is not None:
             number += 1
             if not case.is_started:
                 case.start(self.next_room(rooms), start)
             is_checked = start == request["start"]
-            following = next_case(inputs, limits) if is_checked and inputs.are_there() else None
+            goes_ahead = is_checked and not request["streamed"]
+            following = next_case(inputs, request) if goes_ahead and inputs.are_there() else None
             case.wait(self.watch_input)
             if following is not None and len(rooms) > 1:
                 following.start(self.next_room(rooms), start)
@@ -2153,7 +2268,7 @@ class Executor:
             yield answer
             if answer["ending"] == "compile_error":
                 break
-            case = following or next_case(inputs, limits)
+            case = following or next_case(inputs, request)
         yield from answer_all(inputs, {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0})
 
     def next_room(self, rooms: list[Room]) -> Room:
@@ -2201,10 +2316,14 @@ def answer_all(inputs: Inputs, answer: Answer) -> Iterator[Answer]:
         answer = {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}
 
 
-def next_case(inputs: Inputs, limits: Limits) -> Case | None:
+def next_case(inputs: Inputs, request: dict[str, Any]) -> Case | None:
     """None when there is no more; waits for that or for an input."""
     case = inputs.take()
-    return None if case is None else Case(case, limits)
+    if case is None:
+        return None
+    if request["streamed"]:
+        return StreamedCase(case, request["limits"], inputs.buffered)
+    return Case(case, request["limits"])
 
 
 def is_name(text: str) -> bool:
@@ -2289,7 +2408,7 @@ def read_document(line: bytes) -> dict[str, Any]:
     return document
 
 
-def as_text(data: bytes) -> str:
+def as_text(data: bytes | bytearray) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
@@ -2326,6 +2445,7 @@ class Inputs:
 
     def __init__(self, inputs: list[Input]) -> None:
         self.inputs = inputs
+        self.buffered = bytearray()  # of what else comes
 
     def are_there(self) -> bool:
         """Whether `take` need not wait."""
@@ -2352,10 +2472,14 @@ class SentInputs(Inputs):
     def take(self) -> Input | None:
         if not self.left:
             return None
-        line = read_line(self.buffered)
-        if line is None:
-            sys.exit(1)  # nobody waits for the rest
-        case = read_document(line)
+        case: dict[str, Any] = {}
+        line: bytes | None = b""
+        while not case.keys() & {"arguments", "done"}:  # what was still said to a case that has ended is for nobody
+            line = read_line(self.buffered)
+            if line is None:
+                sys.exit(1)  # nobody waits for the rest
+            case = read_document(line)
+        assert line is not None
         if case.get("done"):
             self.left = 0
             return None
@@ -2394,7 +2518,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
         with open(os.path.join(SUBMISSION_DIRECTORY, file_name), "rb") as source:
             program = source.read()
     request = {"schema": SCHEMA, "file_name": file_name, "program": program, "start": "fork", "commands": None}
-    request["collect"] = ()
+    request.update({"collect": (), "streamed": False})
     request["inputs"] = len(inputs)
     out = b""
     answers = executor.run({**request, "limits": DEFAULT_LIMITS}, Inputs(inputs))

@@ -6,12 +6,15 @@ CREATE TABLE submitter.checkers (
     program       text   NOT NULL CONSTRAINT checker_has_1_byte_to_1_mib
                   CHECK (octet_length(program) BETWEEN 1 AND 1048576 AND btrim(program, E' \t\r\n') <> ''),
     arguments     text[] NOT NULL DEFAULT '{}'
-                  CONSTRAINT arguments_have_no_nulls CHECK (array_position(arguments, NULL) IS NULL)
+                  CONSTRAINT arguments_have_no_nulls CHECK (array_position(arguments, NULL) IS NULL),
+    interactive   boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE submitter.checkers IS
     'Programs that judge the outputs of an assignment in the place of its comparison: docs/admins.md says what one gets '
     'and how it answers. Set and remove one with submitter.set_checker(...).';
 COMMENT ON COLUMN submitter.checkers.language IS 'What the checker is written in, such as python or cpp.';
+COMMENT ON COLUMN submitter.checkers.interactive IS
+    'Whether it speaks to the program while that runs, instead of judging what it has printed.';
 COMMENT ON COLUMN submitter.checkers.arguments IS 'What it gets after the input, the answer and the directory of feedback.';
 
 CREATE TABLE submitter.case_remarks (
@@ -38,12 +41,13 @@ COMMENT ON COLUMN submitter.results.detail IS
 
 
 CREATE FUNCTION submitter.set_checker(
-    admin      text,
-    event      text,
-    assignment text,
-    program    text   DEFAULT NULL,
-    language   text   DEFAULT 'python',
-    arguments  text[] DEFAULT '{}'
+    admin       text,
+    event       text,
+    assignment  text,
+    program     text    DEFAULT NULL,
+    language    text    DEFAULT 'python',
+    arguments   text[]  DEFAULT '{}',
+    interactive boolean DEFAULT false
 ) RETURNS text
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -54,11 +58,13 @@ BEGIN
         DELETE FROM submitter.checkers AS c WHERE c.assignment_id = target;
         RETURN 'outputs are compared; no checker is asked';
     END IF;
-    INSERT INTO submitter.checkers AS c (assignment_id, language, program, arguments)
-    VALUES (target, set_checker.language, set_checker.program, set_checker.arguments)
+    INSERT INTO submitter.checkers AS c (assignment_id, language, program, arguments, interactive)
+    VALUES (target, set_checker.language, set_checker.program, set_checker.arguments, set_checker.interactive)
     ON CONFLICT (assignment_id) DO UPDATE
-        SET language = excluded.language, program = excluded.program, arguments = excluded.arguments;
-    RETURN format('a checker in %s judges the outputs', set_checker.language);
+        SET language = excluded.language, program = excluded.program, arguments = excluded.arguments,
+            interactive = excluded.interactive;
+    RETURN CASE WHEN set_checker.interactive THEN format('an interactor in %s speaks to the programs', set_checker.language)
+                ELSE format('a checker in %s judges the outputs', set_checker.language) END;
 END $$;
 COMMENT ON FUNCTION submitter.set_checker IS
     'Has a program judge the outputs of an assignment in the place of its comparison; without a program: no more. '

@@ -11,6 +11,9 @@ points that an accepted output earns.
 
 Source: https://icpc.io/problem-package-format/spec/2023-07-draft.html#output-validator
 
+One that is interactive gets no output to judge: it speaks to the program while
+that runs, its standard output being the program's input and the other way round.
+
 Pure: from an assignment and outputs to a job, and from its results to
 judgements. The job has the role `judge`, so that it never runs where a
 student's program does.
@@ -25,6 +28,7 @@ from submitter.languages import languages
 from submitter.model import (
     FEEDBACK_DIRECTORY,
     MIB,
+    WALL_STRETCH,
     CaseInput,
     Checker,
     Ending,
@@ -42,6 +46,7 @@ TEAM_MESSAGE, JUDGE_MESSAGE = "teammessage.txt", "judgemessage.txt"
 SCORES = ("score_multiplier.txt", "score.txt")  # the first that is there counts
 COLLECT = (TEAM_MESSAGE, JUDGE_MESSAGE, *SCORES)
 MAX_PROGRAM_BYTES = MIB
+INTERACTION_BYTES = 8 * MIB  # that an interactor may say to a program
 MESSAGE_CHARS = 2000  # of each message, and of what a broken checker said
 # A checker is an honest program that may have much to do; and whatever it reads is hostile.
 LIMITS = Limits(
@@ -132,6 +137,19 @@ def checking_job(checker: Checker, cases: Sequence[TestCase], outputs: Sequence[
         role=Role.JUDGE,
         collect=COLLECT,
     )
+
+
+def interacting_job(checker: Checker, cases: Sequence[TestCase], limits: Limits) -> Job:
+    """
+    The job that has an interactor speak to a program about these cases.
+
+    Args:
+        limits: the program's; the interactor has as much more time as that may take.
+    """
+    job = checking_job(checker, cases, [b""] * len(cases))
+    wall_time_s = job.limits.wall_time_s + WALL_STRETCH * limits.wall_time_s
+    limits = replace(job.limits, wall_time_s=wall_time_s, output_bytes=INTERACTION_BYTES)
+    return replace(job, limits=limits, streamed=True)
 
 
 def _file(text: str) -> bytes:

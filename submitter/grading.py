@@ -10,20 +10,21 @@ import dataclasses
 import functools
 import itertools
 import shlex
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
-from submitter.checkers import check_checker
+from submitter.checkers import check_checker, interacting_job
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
-from submitter.judging import ask_checker
+from submitter.judging import ask_checker, judge_exchange
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
     CaseInput,
     CaseResult,
     Ending,
+    Exchange,
     GradeReport,
     InputMode,
     Job,
@@ -82,11 +83,12 @@ class Grader:
                 language=assignment.language,
                 limits=language.limits(assignment.limits),
                 inputs=inputs,
+                streamed=assignment.is_interactive,
             )
             results = self._run_all(assignment, job, progress, go_on)
             if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
                 raise SandboxUnavailable("the executor could not run every case")
-            if assignment.checker is not None:
+            if assignment.checker is not None and not assignment.is_interactive:
                 results = ask_checker(self._sandbox, assignment, results, go_on)
             report = summarize(results, assignment.groups)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
@@ -122,19 +124,34 @@ class Grader:
                 inputs=tuple(job.inputs[index] for index in indices),
                 is_wanted=functools.partial(is_wanted, indices),
             )
-            runs = self._sandbox.run(part) if broken is None else _repeated(broken, len(indices))
+            cases = [assignment.cases[index] for index in indices]
+            runs = self._runs(assignment, part, cases) if broken is None else _repeated(broken, len(indices))
             with contextlib.closing(runs):
-                for index, run in zip(indices, runs, strict=True):
-                    reason = progress.reason(index) if run.ending is Ending.NOT_RUN else None
+                for index, ran in zip(indices, runs, strict=True):
+                    run = ran.run if isinstance(ran, Exchange) else ran
                     case = assignment.cases[index]
-                    results[index] = judge_case(limits, comparison, case, run, reason)
+                    is_left_out = run.ending is Ending.NOT_RUN and progress.is_wanted(index) is False
+                    reason = progress.reason(index) if is_left_out else None
+                    if isinstance(ran, Exchange):
+                        results[index] = judge_exchange(limits, case, ran, reason)
+                    else:
+                        results[index] = judge_case(limits, comparison, case, run, reason)
                     progress.note(index, results[index].fraction)
                     broken = run if run.ending is Ending.COMPILE_ERROR else None
                     go_on()
         return [results[index] for index in range(len(assignment.cases))]
 
+    def _runs(
+        self, assignment: Assignment, job: Job, cases: Sequence[TestCase]
+    ) -> Generator[RunResult | Exchange, None, None]:
+        """Of the job's inputs, which are those of these cases."""
+        if assignment.checker is not None and assignment.checker.interactive:
+            yield from self._sandbox.converse(job, interacting_job(assignment.checker, cases, job.limits))
+        else:
+            yield from self._sandbox.run(job)
 
-def _repeated(run: RunResult, times: int) -> Generator[RunResult, None, None]:
+
+def _repeated(run: RunResult, times: int) -> Generator[RunResult | Exchange, None, None]:
     yield from [dataclasses.replace(run, cpu_time_s=0.0, wall_time_s=0.0)] * times
 
 
@@ -220,7 +237,8 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
 
 def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
     check_expected(assignment, case)
-    return case_input(assignment.input_mode, case)
+    # What an interactor tells of a case is all that the program gets to know.
+    return CaseInput(()) if assignment.is_interactive else case_input(assignment.input_mode, case)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@
     file = "checker.py"          # beside this one
     language = "python"          # if the file's name does not tell
     arguments = ["--strict"]     # none by default
+    interactive = false          # whether it speaks to the program while that runs; false by default
 """
 
 import dataclasses
@@ -42,7 +43,7 @@ _CASES = re.compile(r"(test|grade) ([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?")
 _WHOLE_LIMITS = ("memory_bytes", "output_bytes")
 _LIMITS = ("cpu_time_s", "wall_time_s", *_WHOLE_LIMITS)
 _GROUP_KEYS = ("name", "rule", "stops_early", "depends_on", "cases")
-_CHECKER_KEYS = ("file", "language", "arguments")
+_CHECKER_KEYS = ("file", "language", "arguments", "interactive")
 _CASE_KEYS = ("cases", "points", "role", *_LIMITS)
 
 
@@ -108,7 +109,10 @@ def checker(data: bytes, read: Callable[[str], bytes | None]) -> Checker | None:
         what = "it is not UTF-8 text" if isinstance(exc, UnicodeDecodeError) else exc
         raise _refusal(where, f"{name}: {what}") from exc
     language = str(table.get("language", language_of_file(PurePosixPath(name))))
-    made = Checker(program=text, language=language, arguments=tuple(arguments))
+    interactive = table.get("interactive", False)
+    if not isinstance(interactive, bool):
+        raise _refusal(where, "interactive is true or false, without quotes")
+    made = Checker(program=text, language=language, arguments=tuple(arguments), interactive=interactive)
     check_checker(made)
     return made
 
@@ -129,6 +133,7 @@ def encode(
             + _line("file", file_name)
             + _line("language", checker.language)
             + _line("arguments", list(checker.arguments))
+            + _line("interactive", checker.interactive)
         )
     for group in groups:
         names = [case for case in cases if case.group == group.name]

@@ -3,7 +3,8 @@ Outputs before a checker: one job for all outputs of an attempt, in executors th
 
 The programs have all run by then. So a group that stops early has had more of
 its cases run than its points need; what is told of them is what would have
-been told if they had not.
+been told if they had not. An interactor is another matter: it judges each case
+while its program runs (`judge_exchange`).
 """
 
 import contextlib
@@ -13,9 +14,26 @@ from collections.abc import Callable, Sequence
 from submitter import scoring
 from submitter.checkers import CheckerBroken, Judgement, broken, checking_job, judgement_of
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
-from submitter.model import Assignment, CaseKind, CaseResult, Ending, Remarks, RunResult, Verdict
+from submitter.model import (
+    Assignment,
+    CaseKind,
+    CaseResult,
+    Ending,
+    Exchange,
+    Limits,
+    Remarks,
+    RunResult,
+    TestCase,
+    Verdict,
+)
 from submitter.ports import Sandbox
 from submitter.scoring import Progress
+from submitter.verdict import judge_case
+
+BOTH_WAITED = (
+    "took too long: your program and the assignment's judge each waited for the other to say something. "
+    "Does your program print all that is asked for, end each line, and flush its output before it reads?"
+)
 
 
 def ask_checker(
@@ -57,6 +75,33 @@ def ask_checker(
         for _ in runs:  # there is none; but only now the executor can say that it has put all away
             raise SandboxUnavailable("more outputs were judged than there are")
     return [judged[index] for index in range(len(results))]
+
+
+def judge_exchange(limits: Limits, case: TestCase, exchange: Exchange, reason: str | None) -> CaseResult:
+    """
+    A case's result where an interactor judges.
+
+    What the program did wrong by itself decides, unless the interactor had rejected it before that.
+
+    Args:
+        limits: those that the program ran with.
+        reason: of a case that was not run, why, in words for its student.
+
+    Raises:
+        SubmissionRejected: the interactor failed: its own fault, so that nothing can be said of the program.
+        SandboxUnavailable: ours.
+    """
+    run, said = exchange.run, exchange.judge
+    result = judge_case(limits, None, case, run, reason)
+    if exchange.both_waited:
+        return dataclasses.replace(result, reason=BOTH_WAITED)
+    if run.ending is Ending.NOT_RUN and said.ending is not Ending.NOT_RUN:
+        return _judged(result, said)  # which has not come to run, and that is its fault
+    crashed_late = result.verdict is Verdict.RUNTIME_ERROR and exchange.judge_ended_first
+    if result.verdict is Verdict.ACCEPTED or crashed_late:
+        judged = _judged(result, said)
+        return result if crashed_late and judged.verdict is Verdict.ACCEPTED else judged
+    return result
 
 
 def _judged(result: CaseResult, run: RunResult) -> CaseResult:

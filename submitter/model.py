@@ -84,6 +84,7 @@ class Ending(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     COMPILE_ERROR = "compile_error"  # the program was never started
     SETUP_FAILED = "setup_failed"  # ours: the case could not be prepared or started
+    STOPPED = "stopped"  # by us: whom it spoke to had made up its mind
     NOT_RUN = "not_run"  # nobody wanted it any more; never said by an executor
 
 
@@ -200,11 +201,13 @@ class Checker:
     A program of the admin's that judges outputs in the place of a comparison (docs/admins.md).
 
     `program` is its source, UTF-8; `arguments` follow on those that every checker gets.
+    One that is `interactive` speaks to the student's program while that runs.
     """
 
     program: str = field(repr=False)
     language: str
     arguments: tuple[str, ...] = ()
+    interactive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +228,11 @@ class Assignment:
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
     policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a program is judged by one that speaks to it."""
+        return self.checker is not None and self.checker.interactive
 
     @property
     def cases_bytes(self) -> int:
@@ -313,6 +321,7 @@ class Job:
     is_wanted: Callable[[int], bool | None] = field(default=always, compare=False, repr=False)
     role: Role = Role.STUDENT
     collect: tuple[str, ...] = ()
+    streamed: bool = False  # whether another program speaks to it while it runs; only in `Sandbox.converse`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,6 +352,22 @@ class RunResult:
     earlier: "RunResult | None" = None
     lost_bytes: int = 0
     collected: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """
+    How a program and one that judges it spoke to each other.
+
+    `judge_ended_first`: it closed its side before the program had ended.
+    `both_waited`: when the program's wall time was over, each waited for the
+    other to say something, and nothing was under way.
+    """
+
+    run: RunResult
+    judge: RunResult
+    judge_ended_first: bool = False
+    both_waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     Checker,
+    Exchange,
     Job,
     Notice,
     NoticeLine,
@@ -341,6 +342,19 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxUnavailable: ours, never the program's fault; results already given stand.
+        """
+        ...
+
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        """
+        Run the two jobs' programs, input by input, each reading what the other prints: one exchange each.
+
+        Both are `streamed` and have as many inputs; `judge` has the role of that
+        name. Inputs that `job.is_wanted` refuses are not run by either. Neither
+        program gets more of the other's output than it reads, and no more is kept.
+
+        Raises:
+            SandboxUnavailable: ours, never a program's fault; exchanges already given stand.
         """
         ...
 

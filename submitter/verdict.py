@@ -66,7 +66,7 @@ def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
             return Verdict.TIME_LIMIT_EXCEEDED
         case Ending.WALL_LIMIT:
             return Verdict.WALL_TIME_LIMIT_EXCEEDED
-        case Ending.EXITED | Ending.SIGNALED:
+        case Ending.EXITED | Ending.SIGNALED | Ending.STOPPED:
             pass
         case _:
             assert_never(run.ending)
@@ -75,7 +75,7 @@ def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
     # Time for which it could have run and was not let is not its own; the executor says the same while it runs.
     if run.wall_time_s - min(run.starved_s, (WALL_STRETCH - 1) * limits.wall_time_s) > limits.wall_time_s:
         return Verdict.WALL_TIME_LIMIT_EXCEEDED
-    if run.ending is Ending.SIGNALED or run.exit_code != 0:
+    if run.ending is Ending.SIGNALED or (run.ending is Ending.EXITED and run.exit_code != 0):
         return Verdict.RUNTIME_ERROR
     return None
 

@@ -12,7 +12,7 @@ from submitter.model import Checker, GradeReport, Remarks
 # thousands of cases. `checker_from` reads the column.
 CHECKER: LiteralString = """
     CASE WHEN row_number() OVER (ORDER BY c.kind = 'grade', c.ordinal) = 1 THEN (
-        SELECT jsonb_build_array(k.program, k.language, k.arguments)
+        SELECT jsonb_build_array(k.program, k.language, k.arguments, k.interactive)
         FROM submitter.checkers AS k WHERE k.assignment_id = a.id) END AS checker,
 """
 
@@ -20,8 +20,8 @@ CHECKER: LiteralString = """
 def checker_from(column: Any) -> Checker | None:
     if column is None:
         return None
-    program, language, arguments = column
-    return Checker(program=program, language=language, arguments=tuple(arguments))
+    program, language, arguments, interactive = column
+    return Checker(program=program, language=language, arguments=tuple(arguments), interactive=interactive)
 
 
 def save_checker(cursor: Cursor[Any], assignment_id: Any, checker: Checker | None) -> None:
@@ -29,8 +29,9 @@ def save_checker(cursor: Cursor[Any], assignment_id: Any, checker: Checker | Non
     cursor.execute("DELETE FROM submitter.checkers WHERE assignment_id = %s", (assignment_id,))
     if checker is not None:
         cursor.execute(
-            "INSERT INTO submitter.checkers (assignment_id, language, program, arguments) VALUES (%s, %s, %s, %s)",
-            (assignment_id, checker.language, checker.program, list(checker.arguments)),
+            "INSERT INTO submitter.checkers (assignment_id, language, program, arguments, interactive) "
+            "VALUES (%s, %s, %s, %s, %s)",
+            (assignment_id, checker.language, checker.program, list(checker.arguments), checker.interactive),
         )
 
 

@@ -15,6 +15,7 @@ from submitter.model import AssignmentRef, Checker
 @click.argument("program", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--language", help="Of the program, where its file's name does not tell: python, cpp and others.")
 @click.option("--argument", "arguments", multiple=True, metavar="TEXT", help="For the program; may be repeated.")
+@click.option("--interactive", is_flag=True, help="It speaks to the students' programs while these run.")
 @click.option("--none", "remove", is_flag=True, help="Compare outputs again, and ask no checker.")
 @click.option("--no-verify", is_flag=True, help="Do not try the program on the expected outputs first.")
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]), help="To try it in.")
@@ -24,6 +25,7 @@ def checker(
     program: Path | None,
     language: str | None,
     arguments: tuple[str, ...],
+    interactive: bool,
     remove: bool,
     no_verify: bool,
     sandbox: str | None,
@@ -33,7 +35,8 @@ def checker(
     Have PROGRAM judge the outputs, in the place of the comparison.
 
     It is an output validator as the ICPC's problem packages have them: docs/admins.md says what it gets and how it
-    answers. Before it is stored, it judges the expected output of every case. Results that are there stay.
+    answers. Before it is stored, it judges the expected output of every case, unless it is interactive. Results that
+    are there stay.
     """
     from submitter import app
     from submitter.checkers import check_checker
@@ -47,9 +50,14 @@ def checker(
     made = None
     not_accepted: list[str] = []
     if program is not None:
-        made = Checker(program=_text_of(program), language=language or language_of_file(program), arguments=arguments)
+        made = Checker(
+            program=_text_of(program),
+            language=language or language_of_file(program),
+            arguments=arguments,
+            interactive=interactive,
+        )
         check_checker(made)
-        if known.cases and not no_verify:
+        if known.cases and not interactive and not no_verify:
             runner = app.open_sandbox(config, executors=1)
             try:
                 not_accepted = try_checker(runner, dataclasses.replace(known, checker=made))
@@ -59,9 +67,12 @@ def checker(
         if not store.save_checker(ref, made):
             raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
     if as_json:
-        print_json({"assignment": str(ref), "checker": made and made.language, "does_not_accept": not_accepted})
+        told = {"checker": made and made.language, "interactive": interactive, "does_not_accept": not_accepted}
+        print_json({"assignment": str(ref), **told})
     elif made is None:
         click.echo(f"{ref}: outputs are compared, by {known.comparison}")
+    elif made.interactive:
+        click.echo(f"{ref}: an interactor in {made.language} speaks to the programs; try it with `submitter check`")
     else:
         click.echo(f"{ref}: a checker in {made.language} judges the outputs")
     if not_accepted:

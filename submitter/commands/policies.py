@@ -139,7 +139,9 @@ def _print_policy(ref: AssignmentRef, policy: Policy, as_json: bool, checker: Ch
         "tries": str(policy.tries) if policy.tries else None,
         "feedback": str(policy.feedback),
         "published": policy.published_at.isoformat() if policy.published_at else None,
-        "checker": None if checker is None else " ".join((checker.language, *checker.arguments)),
+        "checker": None
+        if checker is None
+        else " ".join((checker.language, *checker.arguments, *(["(interactive)"] if checker.interactive else []))),
     }
     if as_json:
         print_json({"assignment": str(ref), **told})

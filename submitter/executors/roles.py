@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Generator
 
 from submitter.errors import SandboxClosed
+from submitter.executors.dialogue import converse
 from submitter.executors.sandbox import ExecutorSandbox
-from submitter.model import Job, Role, RunResult
+from submitter.model import Exchange, Job, Role, RunResult
 
 CLOSED = "the sandbox is closed: this process is ending"
 
@@ -36,6 +37,10 @@ class SeparateSandboxes:
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
         yield from (self._students if job.role is Role.STUDENT else self._for_judges()).run(job)
+
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        """See the port."""
+        yield from converse(self._students, self._for_judges(), job, judge)
 
     def _for_judges(self) -> ExecutorSandbox:
         with self._lock:

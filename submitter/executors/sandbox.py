@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Literal, Protocol
 
 import structlog
@@ -30,7 +30,7 @@ from submitter.executors.wire import (
     setup_failure,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Job, Role, RunResult, always
+from submitter.model import WALL_STRETCH, CaseInput, Ending, Exchange, Job, Role, RunResult, always
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
@@ -154,7 +154,7 @@ class ExecutorSandbox:
                 if losses == 2:
                     if from_outside:
                         raise SandboxUnavailable(f"executors are lost by no program's doing: {lost}")
-                    yield _blame(lost)
+                    yield blame(lost)
                     done, losses = done + 1, 0
 
     def _run_in_one_executor(
@@ -181,6 +181,36 @@ class ExecutorSandbox:
                 clean = has_box and not out_of_memory and cases.are_put_away()
         finally:
             self._lender.give_back(executor, clean=clean)
+
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        """Never: the two programs are of different roles, and `roles.SeparateSandboxes` has executors for both."""
+        raise ValueError(f"executors for the role {self._role} never run a program of another role")
+
+    @contextlib.contextmanager
+    def streamed(self, job: Job, inputs: int) -> Iterator["Streamed"]:
+        """
+        An executor that is ready for so many streamed cases of a job, lent until the end.
+
+        Raises:
+            SandboxUnavailable: there is none, or it cannot begin.
+        """
+        if job.role is not self._role:
+            raise ValueError(f"executors for the role {self._role} never run a program of the role {job.role}")
+        executor = self._lend(job)
+        lent = Streamed(executor, job)
+        try:
+            try:
+                executor.send(encode_request(job, self._start, inputs), READY_TIMEOUT_S)
+                lent.has_box = decode_ready(executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
+            except ExecutorLost as exc:
+                raise NotBegun(f"an executor did not get ready: {exc}") from exc
+            yield lent
+            lent.is_clean = lent.has_box and lent.is_clean and _is_put_away(executor)
+        except BaseException:
+            lent.is_clean = False
+            raise
+        finally:
+            self._lender.give_back(executor, clean=lent.is_clean)
 
     def _run_again_alone(self, job: Job, number: int, result: RunResult) -> RunResult:
         with self._turns.alone():
@@ -232,6 +262,31 @@ class ExecutorSandbox:
     def close(self) -> None:
         self._closed.set()
         self._lender.close()
+
+
+@dataclasses.dataclass(slots=True)
+class Streamed:
+    """An executor and its job; `is_clean` as long as nothing happened that could have hurt it."""
+
+    executor: Executor
+    job: Job
+    has_box: bool = False
+    is_clean: bool = True
+
+    @property
+    def answer_timeout_s(self) -> float:
+        """For the next word of a case: it may be that its program is built first."""
+        return WALL_STRETCH * self.job.limits.wall_time_s + ANSWER_SLACK_S + _build_s(self.job)
+
+
+def _is_put_away(executor: Executor) -> bool:
+    try:
+        executor.send(DONE, ANSWER_SLACK_S)
+        decode_idle(executor.read_line(MAX_LINE_BYTES, ANSWER_SLACK_S))
+    except SandboxUnavailable as exc:
+        log.warning("executor_lost", reason=str(exc), case=None, times=1)
+        return False
+    return True
 
 
 class _Cases:
@@ -367,7 +422,7 @@ def _may_be_unfair(result: RunResult) -> bool:
     return result.starved_s > STARVED_SHARE * result.wall_time_s
 
 
-def _blame(exc: ExecutorLost) -> RunResult:
+def blame(exc: ExecutorLost) -> RunResult:
     """The result of a case in which executors are lost: nothing that it printed or used can be known."""
     ending = Ending.MEMORY_LIMIT if exc.out_of_memory else Ending.SIGNALED
     return RunResult(ending=ending, signal=SIGKILL, stderr=b"the program broke the sandbox and was ended\n")

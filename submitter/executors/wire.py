@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
@@ -61,6 +62,7 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
             "inputs": inputs,
             "limits": limits_document(job.limits),
             "collect": list(job.collect),
+            "streamed": job.streamed,
         }
     )
 
@@ -166,6 +168,75 @@ def decode_answer(line: bytes, limits: Limits, collect: Collection[str] = ()) ->
         )
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
         raise ExecutorLost("an executor's answer breaks the protocol") from exc
+
+
+# -- what is said while a streamed case runs ----------------------------------------------------------------------
+
+WINDOW_BYTES = 64 * 1024  # of a streamed case, each way: sent, and not yet said to be taken
+HEARD_ALL = b'{"heard_all": true}\n'
+STOP = b'{"stop": true}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The case has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The program printed this."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """So many bytes of what was sent to the program are in its hands, or nobody will ever read them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The program's standard output has ended."""
+
+
+Event = Started | Said | Taken | Silent | RunResult
+
+
+def encode_hear(data: bytes) -> bytes:
+    """For the program's standard input."""
+    return _line({"hear": _base64(data)})
+
+
+def encode_taken(count: int) -> bytes:
+    """So much of what the program printed has been handed on."""
+    return _line({"taken": count})
+
+
+def decode_event(line: bytes, limits: Limits, collect: Collection[str]) -> Event:
+    """
+    Read what an executor says of a streamed case; a RunResult is its answer, and the last.
+
+    Raises:
+        ExecutorLost: it breaks the protocol.
+    """
+    if line.startswith(b'{"ending"'):
+        return decode_answer(line, limits, collect)
+    said = _document(line)
+    try:
+        match list(said.items()):
+            case [("started", True)]:
+                return Started()
+            case [("silent", True)]:
+                return Silent()
+            case [("said", data)]:
+                return Said(_bytes(data, WINDOW_BYTES))
+            case [("taken", count)]:
+                return Taken(_integer(count, 2 * WINDOW_BYTES))
+    except (ValueError, TypeError) as exc:
+        raise ExecutorLost("what an executor says of a case breaks the protocol") from exc
+    raise ExecutorLost("what an executor says of a case breaks the protocol")
 
 
 def _collected(files: Any, wanted: Collection[str]) -> tuple[tuple[str, bytes], ...]:

@@ -159,7 +159,7 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
     Raises:
         AssignmentRefused: packages cannot say how its input is given or its output compared.
     """
-    if assignment.input_mode is not InputMode.STDIN:
+    if assignment.input_mode is not InputMode.STDIN and not assignment.is_interactive:
         raise AssignmentRefused(
             f"{assignment.ref} gives its input as {assignment.input_mode}, and programs of packages read standard input"
         )
@@ -177,7 +177,8 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
             for case in assignment.cases
         ),
         output=OutputRule() if assignment.checker else _rule_of(assignment),
-        checker=_validator_of(assignment, format),
+        checker=() if assignment.is_interactive else _validator_of(assignment, format),
+        interactor=_validator_of(assignment, format) if assignment.is_interactive else (),
         validator=assignment.checker,
         time_limit_s=assignment.limits.cpu_time_s,
         memory_limit_bytes=math.ceil(assignment.limits.memory_bytes / MIB) * MIB,

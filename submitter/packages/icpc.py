@@ -44,20 +44,20 @@ def read(files: Files, name: str) -> Problem:
     is_custom = bool(checker) if is_new else "custom" in kinds
     interactor: tuple[Source, ...] = ()
     validator: Checker | None = None
-    for kind in ("interactive", "multi-pass", "submit-answer"):
+    for kind in ("multi-pass", "submit-answer"):
         if kind in kinds:
             cannot.append(f"it is of the type {kind}")
     if any(path.startswith("include/") for path in files):
         cannot.append("it adds files of its own to every program, from include/")
-    if "interactive" in kinds:
-        interactor, checker = checker, ()
-    elif is_custom:
+    is_interactive = "interactive" in kinds
+    is_custom = is_custom or is_interactive
+    if is_custom:
         try:
-            validator = checker_of(checker, _only_flags(settings, data))
+            validator = checker_of(checker, _only_flags(settings, data), interactive=is_interactive)
         except AssignmentRefused as exc:
-            cannot.append(f"the validator of its outputs {exc}")
-    else:
-        checker = ()
+            cannot.append(f"the {'interactor' if is_interactive else 'validator of its outputs'} {exc}")
+    if is_interactive or not is_custom:
+        interactor, checker = (checker if is_interactive else ()), ()
     output, problem = (OutputRule(), None) if is_custom else _output_rule(_all_flags(settings, data))
     if problem:
         cannot.append(problem)

@@ -21,7 +21,7 @@ _HEADERS = (".h", ".hh", ".hpp", ".hxx", ".inc", ".ipp")
 _SCRIPTS = ("build", "run")  # of a program that says itself how it is made
 
 
-def checker_of(sources: Sequence[Source], arguments: tuple[str, ...]) -> Checker:
+def checker_of(sources: Sequence[Source], arguments: tuple[str, ...], *, interactive: bool = False) -> Checker:
     """
     The checker that a package's validator makes.
 
@@ -48,7 +48,7 @@ def checker_of(sources: Sequence[Source], arguments: tuple[str, ...]) -> Checker
         raise AssignmentRefused("is not UTF-8") from exc
     if language in ("c", "cpp"):
         text = _with_headers(text, program.path, headers)
-    checker = Checker(program=text, language=language, arguments=arguments)
+    checker = Checker(program=text, language=language, arguments=arguments, interactive=interactive)
     try:
         check_checker(checker)
     except AssignmentRefused as exc:

@@ -78,6 +78,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
+    frozenset({"executors.dialogue"}),
     frozenset({"daemon", "image", "stack", "packages.running", "executors.roles"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),

@@ -151,6 +151,7 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
         "start": "fork",
         "inputs": 1,
         "collect": [],
+        "streamed": False,
     }
 
 
