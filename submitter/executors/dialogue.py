@@ -145,7 +145,8 @@ def _talk(program: _Side, judge: _Side, case: CaseInput, judges_case: CaseInput)
     if isinstance(first, RunResult):  # it does not compile
         return Exchange(run=NOT_ASKED, judge=first)
     program.begin(case, events)
-    judge_ended_first = both_waited = False
+    first_to_end: _Side | None = None  # or to say no more, which the other sees, and may end for
+    both_waited = False
     last_word = time.monotonic()
     while program.result is None or judge.result is None:
         side, event = _next(events)
@@ -165,19 +166,18 @@ def _talk(program: _Side, judge: _Side, case: CaseInput, judges_case: CaseInput)
             other.send(encode_taken(event.count))
         elif isinstance(event, Silent):
             side.is_silent = True
+            first_to_end = first_to_end or side
             other.send(HEARD_ALL)
         elif isinstance(event, RunResult):
             waited_for = program.under_way + judge.under_way == 0 and not (program.is_silent or judge.is_silent)
             side.result = event
+            first_to_end = first_to_end or side
             if side.under_way:
                 other.send(encode_taken(side.under_way))
             other.send(HEARD_ALL)
-            if side is judge and program.result is None:
-                judge_ended_first = True
-                if (event.ending, event.exit_code) != (Ending.EXITED, ACCEPTED):
-                    program.send(STOP)
+            if side is judge and first_to_end is judge and (event.ending, event.exit_code) != (Ending.EXITED, ACCEPTED):
+                program.send(STOP)
             elif side is program and judge.result is None:
-                judge_ended_first = judge.is_silent
                 both_waited = (
                     event.ending is Ending.WALL_LIMIT
                     and waited_for
@@ -187,7 +187,10 @@ def _talk(program: _Side, judge: _Side, case: CaseInput, judges_case: CaseInput)
                 if not _is_clean(event) and not judge.is_silent:
                     judge.send(STOP)
     return Exchange(
-        run=program.result, judge=judge.result, judge_ended_first=judge_ended_first, both_waited=both_waited
+        run=program.result,
+        judge=judge.result,
+        judge_ended_first=first_to_end is judge,
+        both_waited=both_waited,
     )
 
 
