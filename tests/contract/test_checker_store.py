@@ -27,7 +27,7 @@ CHECKER = Checker(program="import sys\nsys.exit(42)  # é\n", language="python",
 RUN = RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"x")
 
 
-@pytest.mark.parametrize("checker", [CHECKER, None])
+@pytest.mark.parametrize("checker", [CHECKER, replace(CHECKER, interactive=True), None])
 def test_a_checker_comes_back_as_it_was_saved(case_store: CaseStore, checker: Checker | None) -> None:
     saved = replace(SQUARES, checker=checker)
     case_store.save_assignment(saved)
@@ -99,6 +99,9 @@ def test_an_admin_sets_and_removes_a_checker(
     assert _call(sql, f"set_checker({NAMES}, 'exit 42', 'bash', ARRAY['x'])") == "a checker in bash judges the outputs"
     made = Checker(program="exit 42", language="bash", arguments=("x",))
     assert postgres_store.load_assignment(REF) == replace(SQUARES, checker=made)
+    said = _call(sql, f"set_checker({NAMES}, 'exit 42', 'bash', ARRAY['x'], interactive => true)")
+    assert said == "an interactor in bash speaks to the programs"
+    assert postgres_store.load_assignment(REF) == replace(SQUARES, checker=replace(made, interactive=True))
     _call(sql, f"set_checker({NAMES}, 'import sys')")
     assert postgres_store.load_assignment(REF) == replace(
         SQUARES, checker=Checker(program="import sys", language="python")

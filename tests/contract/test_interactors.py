@@ -27,7 +27,7 @@ from tests.hostile import PROGRAMS, use_own_uids
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")
 CASES = (TestCase(CaseKind.TEST, 1, "500", ""), TestCase(CaseKind.TEST, 2, "77", ""))
-LIMITS = Limits(cpu_time_s=1.0, wall_time_s=1.5, output_bytes=4 << 20)
+LIMITS = Limits(cpu_time_s=0.5, wall_time_s=2.0, output_bytes=4 << 20)
 # Has a number guessed, in 20 guesses.
 GUESS = """
 import sys

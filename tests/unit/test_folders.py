@@ -342,8 +342,8 @@ def test_exported_groups_points_and_limits_are_imported_as_the_same(data: st.Dat
 def test_grading_file_names_the_checker() -> None:
     files = {"grading.toml": b'[checker]\nfile = "sums.cc"\narguments = ["a b", ""]\n', "sums.cc": b"int main() {}"}
     assert read_checker(files.get) == Checker(program="int main() {}", language="cpp", arguments=("a b", ""))
-    files["grading.toml"] = b'[checker]\nfile = "sums.cc"\nlanguage = "c"\n'
-    assert read_checker(files.get) == Checker(program="int main() {}", language="c")
+    files["grading.toml"] = b'[checker]\nfile = "sums.cc"\nlanguage = "c"\ninteractive = true\n'
+    assert read_checker(files.get) == Checker(program="int main() {}", language="c", interactive=True)
     assert read_checker({"grading.toml": b""}.get) is None
     assert read_checker(lambda _: None) is None
 
@@ -360,6 +360,7 @@ def test_grading_file_names_the_checker() -> None:
         ("[checker]\nfile = 'empty.py'", "is empty"),
         ("[checker]\nfile = 'c.py'\narguments = 'x'", "a list of texts"),
         ("[checker]\nfile = 'c.py'\nlanguage = 'cobol'", "no language cobol"),
+        ("[checker]\nfile = 'c.py'\ninteractive = 1", "interactive is true or false"),
     ],
 )
 def test_a_checker_that_makes_no_sense_is_refused_and_says_what_to_write(text: str, why: str) -> None:
@@ -369,7 +370,7 @@ def test_a_checker_that_makes_no_sense_is_refused_and_says_what_to_write(text: s
 
 
 def test_an_exported_checker_is_imported_as_the_same(tmp_path: Path) -> None:
-    checker = Checker(program="print('é')\n", language="python", arguments=("--strict", "“”"))
+    checker = Checker(program="print('é')\n", language="python", arguments=("--strict", "“”"), interactive=True)
     cases = (TestCase(TEST, 1, "2", "4"),)
     write_folder(tmp_path, cases, checker=checker)
     assert read_checker(local_reader(tmp_path)) == checker

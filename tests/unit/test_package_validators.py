@@ -65,6 +65,25 @@ def test_a_validator_of_one_program_becomes_the_checker(
     assert imported.over(Assignment(ref=REF, cases=(), checker=checker)).checker is None
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_an_interactor_is_taken_as_one(is_new: bool) -> None:
+    """The program is given nothing but what it says, whatever the package calls its files."""
+    files = {**(NEW_CUSTOM if is_new else CUSTOM)}
+    if is_new:
+        files["problem.yaml"] = NEW["problem.yaml"] + b"type: interactive\n"
+    else:
+        files["problem.yaml"] = CUSTOM["problem.yaml"].replace(b"custom", b"custom interactive")
+    problem = read(files)
+    assert not problem.cannot_judge
+    assert problem.validator is not None
+    assert problem.validator.interactive
+    again = read(FORMATS[problem.format].write(problem))
+    assert (again.validator, again.interactor) == (problem.validator, problem.interactor)
+    assigned = assignment_of(problem, REF, 1.0)
+    back = read(FORMATS[problem.format].write(problem_of(assigned, problem.format)))
+    assert back.validator == problem.validator
+
+
 def test_a_package_without_one_takes_the_checker_away(tmp_path: Path) -> None:
     """All of a package's ways to judge come along, and so does that it has none."""
     imported = from_package(unpacked(tmp_path / "twice", LEGACY), None)

@@ -14,8 +14,14 @@ from submitter.executors.wire import (
     COLLECTED_BYTES,
     MAX_FILES,
     STDERR_BYTES,
+    WINDOW_BYTES,
+    Said,
+    Silent,
+    Started,
+    Taken,
     decode_alive,
     decode_answer,
+    decode_event,
     decode_idle,
     decode_ready,
     encode_input,
@@ -55,6 +61,50 @@ def decode(document: object, limits: Limits = LIMITS) -> RunResult:
 
 def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
     return Job(program=b"print(1)", file_name="x.py", language="python", limits=limits, inputs=inputs)
+
+
+# -- what is said while a streamed case runs ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        (b'{"started": true}', Started()),
+        (b'{"silent": true}', Silent()),
+        (b'{"taken": 5}', Taken(5)),
+        (b'{"said": "YQ=="}', Said(b"a")),
+    ],
+)
+def test_events_of_a_streamed_case_are_read(line: bytes, event: object) -> None:
+    assert decode_event(line, LIMITS, ()) == event
+
+
+def test_a_streamed_case_ends_with_its_answer() -> None:
+    assert decode_event(json.dumps(answer()).encode(), LIMITS, ()) == decode(answer())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"started": 1}',
+        b'{"silent": false}',
+        b'{"taken": -1}',
+        b'{"taken": 1.5}',
+        b'{"taken": 1000000000}',
+        b'{"said": "?"}',
+        b'{"said": 1}',
+        b'{"said": "YQ==", "taken": 1}',
+        json.dumps({"said": base64_of(bytes(WINDOW_BYTES + 1))}).encode(),
+        b'{"idle": true}',
+        b'{"ending": "exited"}',
+    ],
+)
+def test_anything_else_breaks_the_protocol(line: bytes) -> None:
+    with pytest.raises(ExecutorLost):
+        decode_event(line, LIMITS, ())
 
 
 # -- a case's files, and those that are wanted back ---------------------------------------------------------------
