@@ -2,7 +2,7 @@
 """
 The executor: runs students' programs against inputs, inside a sandbox that somebody else built around it.
 
-    executeSubmission.py --serve [--preload M,N] [--hash-seed N]
+    executeSubmission.py --serve [--preload M,N]… [--hash-seed N]
                                             JSON lines on standard input and output, for the daemon
     executeSubmission.py SUBID [--input-mode M]
                                             one submission from the files SUBID.py and test.in in
@@ -44,6 +44,12 @@ Programs in other languages need a box. No language is known here: the commands 
 once, where the program lies, and what it leaves there is what each case finds there; "run" gets the case's arguments.
     {"build": [text, …] or null, "build_limits": as "limits", "run": [text, …],
      "address_space": whether the size of it is limited too, which some runtimes cannot live with}
+A program of several files needs a box, too, and so does one that the assignment gives files to. Then the request has
+"unpack", and a case of its own unpacks the archives, in a box of its own. All files lie where the program does, and
+fresh copies of them in every case's working directory; in a build, a word "{sources}.c.h" stands for all that end so.
+    {"is_archive": whether the program is a zip or tar, with the file `file_name` in it,
+     "files": data of the assignment's archive, whose files take the place of the program's, or null,
+     "limits": as "limits"; `file_bytes` is for each archive}
 Once all is laid out for it, the executor says
         {"ready": true, "box": whether this submission has a box}
 Then inputs, each with its answer, as often as wanted. They may be sent ahead of the answers: until its case starts
@@ -122,7 +128,10 @@ LEAST_FOR_TWO_BOXES = 4
 OPEN_FILES = 256
 MAX_INODES = 8192  # of a file system that a case may write to
 BUILD_INODES, BUILD_DEPTH = 1024, 8  # of what a build may leave: files and directories, one below the other
-ALONE, TO_BUILD, BUILT = 0, 1, 2  # what a program in a box is: all there is, to be built there, or built elsewhere
+# What a program in a box is: all there is, to be built there, built elsewhere, or to be unpacked there.
+ALONE, TO_BUILD, BUILT, TO_UNPACK = 0, 1, 2, 3
+MOST_ENTRIES, MOST_PATH_BYTES = 1000, 200  # of an archive, and of the name of one
+SOURCES = "{sources}"  # of a build: stands for all files with one of the endings that follow
 # Where there are two, each box keeps to one. Else the kernel often puts what one has woken beside it while the
 # other idles, and ten cases take 5 to 10 % longer. Where there are more, nearly always one is free.
 PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -152,6 +161,7 @@ LONELY_REFERENCES = 2  # to a function that only its module's names hold, and th
 BEGUN, COMPILED, BROKEN = b"+", b"=", b"!"
 NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 MAX_LINE_BYTES, LARGE_LINE_BYTES = 512 << 20, 256 << 10
+UNFIT_IN_NAMES = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # Unicode's categories of what cannot be seen
 HOME = "/tmp"
 FEEDBACK_DIRECTORY = f"{HOME}/feedback"  # what is collected from a case lies there
 FILE_HEAD = struct.Struct("=HQ")  # before each file in a memory file of several: bytes of its name and of its data
@@ -341,7 +351,7 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
                 break  # there are no more of them
         proc, last_pid = close_the_box()
         sock.send(b"made")
-        message, (source,) = receive(sock)
+        message, (source, *laid_out) = receive(sock)
         words, file_name, command = message.decode().split("\n", 2)
         processor, role, collects, *limits = [int(word) for word in words.split()]
         if processor >= 0:
@@ -349,8 +359,9 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         if command:
             COMMAND.extend(command.split("\0"))
         file_bytes = limits[2]
+        files = Files(laid_out[0]) if laid_out else None
         program = place_program(file_name, source, role, file_bytes)
-        looks = {directory: mount_place(directory, file_bytes) for directory in WRITABLE_DIRECTORIES}
+        looks = {directory: mount_place(directory, file_bytes, files) for directory in WRITABLE_DIRECTORIES}
         set_stage(program)
         sock.send(b"furnished")
         poll = select.poll()
@@ -372,7 +383,7 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
             tell(sock, " ".join(map(str, numbers)), () if feedback is None else (feedback,))
             if feedback is not None:
                 os.close(feedback)
-            renew_places(looks, file_bytes)
+            renew_places(looks, file_bytes, files)
             start_pids_anew(last_pid)
     except BaseException as error:
         sock.send(f"{type(error).__name__}: {error}".encode()[:4096])
@@ -466,30 +477,28 @@ def place_program(file_name: str, source: int, role: int, build_bytes: int) -> s
     The program under its name, unwritable, in place of whatever the sandbox shows there; returns its path.
 
     Args:
-        source: a descriptor of its text; of the directory of its files, if it was built.
-        role: ALONE; TO_BUILD, then a build may write beside it; BUILT, then it may be executed.
-        build_bytes: how much a build may write.
+        source: a descriptor of its text, or of the directory of its files.
+        role: ALONE; TO_BUILD or TO_UNPACK, then it may be written beside it; BUILT, then it may be executed.
+        build_bytes: how much may be written.
     """
     program = os.path.join(SUBMISSION_DIRECTORY, file_name)
-    if role == BUILT:
-        files = list(built_files(source))
-        room = f"size={size_of_files(files) + (64 << 10)},nr_inodes={len(files) + 4}"
-    else:
-        size = os.fstat(source).st_size
-        room = (
-            f"size={build_bytes},nr_inodes={BUILD_INODES}"
-            if role == TO_BUILD
-            else f"size={size + (64 << 10)},nr_inodes=4"
-        )
+    status = os.fstat(source)
+    files = Files(source) if is_directory(status) else None
+    held_bytes, inodes = (files.size, len(files.all) + 4) if files else (status.st_size, 4)
+    if role in (TO_BUILD, TO_UNPACK):
+        held_bytes, inodes = held_bytes + build_bytes, inodes + BUILD_INODES
+    if role == TO_UNPACK:  # two archives
+        held_bytes, inodes = held_bytes + build_bytes, inodes + BUILD_INODES
+    room = f"size={held_bytes + (64 << 10)},nr_inodes={inodes}"
     mount("none", SUBMISSION_DIRECTORY, "tmpfs", NOTHING_SPECIAL, f"{room},mode=755")
-    if role == BUILT:
-        copy_files(source, files)
-    else:
+    if files:
+        files.copy(SUBMISSION_DIRECTORY)
+    elif role != TO_UNPACK:
         target = os.open(program, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        write_all(target, os.pread(source, size, 0))
+        write_all(target, os.pread(source, status.st_size, 0))
         os.close(target)
     os.close(source)
-    if role == TO_BUILD:
+    if role in (TO_BUILD, TO_UNPACK):
         return program
     walls = MS_NOSUID | MS_NODEV if role == BUILT else NOTHING_SPECIAL
     mount("none", SUBMISSION_DIRECTORY, None, MS_REMOUNT | MS_BIND | MS_RDONLY | walls, None)
@@ -498,7 +507,7 @@ def place_program(file_name: str, source: int, role: int, build_bytes: int) -> s
 
 def built_files(directory: int) -> Iterator[tuple[str, os.stat_result]]:
     """
-    What a build has left that is handed on, by path: directories, each before what is in it, and regular files.
+    What was left to be handed on, by path: directories, each before what is in it, and regular files.
 
     Nothing else is, nor what its owner may not read, nor what lies deeper than BUILD_DEPTH. Whoever wrote them is dead.
     """
@@ -522,20 +531,8 @@ def size_of_files(files: list[tuple[str, os.stat_result]]) -> int:
     return sum(-(-status.st_size // PAGE_BYTES) * PAGE_BYTES for _, status in files)
 
 
-def copy_files(source: int, files: list[tuple[str, os.stat_result]]) -> None:
-    """Into the program's place, from the directory in which they are."""
-    for path, status in files:
-        target = os.path.join(SUBMISSION_DIRECTORY, path)
-        if status.st_mode & 0o170000 == 0o040000:
-            os.mkdir(target, 0o755)
-            continue
-        mode = 0o755 if status.st_mode & 0o100 else 0o644
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=source)
-        target_fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        while os.sendfile(target_fd, fd, None, 1 << 24):
-            pass
-        os.close(target_fd)
-        os.close(fd)
+def is_directory(status: os.stat_result) -> bool:
+    return status.st_mode & 0o170000 == 0o040000
 
 
 def open_feedback() -> int | None:
@@ -546,19 +543,55 @@ def open_feedback() -> int | None:
         return None
 
 
-def mount_place(directory: str, file_bytes: int) -> object:
-    """A new, empty file system in memory that cases may write to; returns how it looks before any was there."""
-    options = f"size={file_bytes},nr_inodes={MAX_INODES},mode=1777"
+class Files:
+    """What lies in a directory of which there is a descriptor, and nobody writes to any more."""
+
+    def __init__(self, directory: int) -> None:
+        self.directory, self.all = directory, list(built_files(directory))
+        self.size = size_of_files(self.all)
+
+    def copy(self, place: str) -> None:
+        """All of them into an empty directory."""
+        for path, status in self.all:
+            target = os.path.join(place, path)
+            if is_directory(status):
+                os.mkdir(target, 0o755)
+                continue
+            mode = 0o755 if status.st_mode & 0o100 else 0o644
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.directory)
+            target_fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            while os.sendfile(target_fd, fd, None, 1 << 24):
+                pass
+            os.close(target_fd)
+            os.close(fd)
+
+
+def mount_place(directory: str, file_bytes: int, files: Optional[Files]) -> object:
+    """
+    A new file system in memory that cases may write to; returns how it looks before any was there.
+
+    It is empty, but that copies of `files` are in the working directory.
+    """
+    inodes = MAX_INODES
+    if files and directory == HOME:
+        file_bytes, inodes = file_bytes + files.size, inodes + len(files.all)
+    options = f"size={file_bytes},nr_inodes={inodes},mode=1777"
     mount("none", directory, "tmpfs", NOTHING_SPECIAL | MS_NOATIME, options)
+    if files and directory == HOME:
+        files.copy(directory)
     return look_of(directory)
 
 
-def renew_places(looks: dict[str, object], file_bytes: int) -> None:
-    """A new one for each in which the last case has left a trace."""
+def renew_places(looks: dict[str, object], file_bytes: int, files: Optional[Files]) -> None:
+    """
+    A new one for each in which the last case has left a trace.
+
+    What it wrote into a file that was there before would leave none, within the same tick of the kernel's clock.
+    """
     for directory, look in looks.items():
-        if look_of(directory) != look:
+        if (files and directory == HOME) or look_of(directory) != look:
             check_call("umount", LIBC.umount2(directory.encode(), MNT_DETACH))
-            looks[directory] = mount_place(directory, file_bytes)
+            looks[directory] = mount_place(directory, file_bytes, files)
 
 
 def start_pids_anew(last_pid: int | None) -> None:
@@ -626,7 +659,7 @@ def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
 
     Args:
         what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles; in a box that
-            has a command, "build" or "run".
+            has a command, "build" or "run"; "unpack", which is no program at all.
         fds: descriptors of arguments, standard input, perhaps of files (see `place_files`), standard output and
             error, and of the fault pipe.
     """
@@ -643,6 +676,8 @@ def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
         fault = os.dup2(fault, 3, inheritable=False)
         os.closerange(4, 4096)
         os.chdir(HOME)
+        if what == "unpack":
+            become_unpacker(words, fault)
         if COMMAND:
             become_command(what, words, fault)
         if what.startswith("check-") and not compiles(program):
@@ -675,18 +710,30 @@ def become_command(what: str, words: list[bytes], fault: int) -> NoReturn:
     Raises:
         OSError: what is to build or run programs is not there: a fault of ours.
     """
+    command = COMMAND
     if what == "build":
         os.chdir(SUBMISSION_DIRECTORY)
+        command = [path for word in COMMAND for path in sources_for(word)]
     heed_signals()
     os.write(fault, COMPILED)
     try:
-        os.execvpe(COMMAND[0], [*map(os.fsencode, COMMAND), *words], os.environ)
+        os.execvpe(command[0], [*map(os.fsencode, command), *words], os.environ)
     except OSError as error:
         if not COMMAND[0].startswith(SUBMISSION_DIRECTORY):
             raise OSError(f"the executor has no {COMMAND[0]}, which this language needs: {error.strerror}") from error
         # A compiler may find nothing wrong and yet leave nothing that runs.
         os.write(2, f"The build has left no program that can be run: {error.strerror}.\n".encode())
         os._exit(NOT_RUNNABLE)
+
+
+def sources_for(word: str) -> list[str]:
+    """What stands for a word of a build command: the paths of all files with such endings, or itself."""
+    if not word.startswith(SOURCES):
+        return [word]
+    endings = tuple("." + ending for ending in word[len(SOURCES) :].split(".") if ending)
+    here = os.open(SUBMISSION_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    paths = [path for path, status in built_files(here) if path.endswith(endings) and not is_directory(status)]
+    return [os.path.join(SUBMISSION_DIRECTORY, path) for path in sorted(paths)]
 
 
 def read_words(fd: int) -> list[bytes]:
@@ -742,6 +789,8 @@ def compiles(program: str) -> bool:
         text = source.read()
     stderr: Any = sys.stderr
     sys.stderr = None  # warnings are printed when it is compiled to be run
+    # From Python 3.13 to say what is wrong imports a module, which could be one of the program's: none of it runs yet.
+    directory = sys.path.pop(0)
     try:
         if b"\0" in text:
             compile(text, program, "exec", dont_inherit=True)  # refuses it
@@ -758,6 +807,7 @@ def compiles(program: str) -> bool:
         return False
     finally:
         sys.stderr = stderr
+        sys.path.insert(0, directory)
 
 
 def renew_streams() -> None:
@@ -770,6 +820,275 @@ def renew_streams() -> None:
         text.mode = mode
         setattr(sys, name, text)
         setattr(sys, f"__{name}__", text)
+
+
+# -- a case that unpacks archives ------------------------------------------------------------------------------------
+
+
+class ArchiveRefused(Exception):
+    """The text says why, and what to do about it; "It" is the archive."""
+
+
+def become_unpacker(words: list[bytes], fault: int) -> NoReturn:
+    """
+    Unpack what is on standard input to where programs lie, and end: with 0; 1, the program's archive is refused; or 2,
+    the assignment's is. Why is on standard error.
+
+    Args:
+        words: what the program is called; "archive" if it is one, else it is that file; how many bytes may be
+            unpacked of each archive; how many bytes at the end of the input are the assignment's archive.
+    """
+    sys.path.remove(SUBMISSION_DIRECTORY)  # what was unpacked is for the program to import
+    import tarfile  # noqa: F401
+    import unicodedata  # noqa: F401
+    import zipfile  # noqa: F401  (all now: should one be missing, that is our fault)
+    import zlib  # noqa: F401
+
+    file_name, kind, most_bytes, files_bytes = words[0].decode(), words[1], int(words[2]), int(words[3])
+    os.write(fault, COMPILED)
+    status = 1
+    try:
+        size = os.fstat(0).st_size
+        data = os.pread(0, size, 0)
+        program, files = data[: size - files_bytes], data[size - files_bytes :]
+        theirs = Unpacker(most_bytes)
+        if kind == b"archive":
+            theirs.unpack(program)
+            theirs.take_out_of_directory(file_name)
+        else:
+            theirs.write(file_name, io.BytesIO(program))
+        if files:
+            status = 2
+            ours = Unpacker(most_bytes)
+            ours.unpack(files)
+            status = 1
+            if kind != b"archive" and file_name in ours.seen:
+                raise ArchiveRefused(
+                    f"The assignment has a {file_name} of its own, which your program cannot be: hand in a zip with "
+                    "the files that it asks for."
+                )
+        if not os.path.isfile(os.path.join(SUBMISSION_DIRECTORY, file_name)):
+            there = sorted(path for path, is_file in theirs.seen.items() if is_file)
+            shown = ", ".join(ascii(path)[1:-1] for path in there[:10]) + (", ..." if len(there) > 10 else "")
+            raise ArchiveRefused(
+                f"It has no {file_name}, which is the program to run. It has: {shown or 'nothing'}. "
+                f"Put {file_name} at its top."
+            )
+        status = 0
+    except ArchiveRefused as error:
+        os.write(2, f"{error}\n".encode("utf-8", "backslashreplace"))
+    except MemoryError:
+        os.write(2, b"It needs too much memory to be unpacked. Make a plain zip of the files.\n")
+    finally:
+        os._exit(status)
+
+
+class Unpacker:
+    """
+    Lays the files of one archive out where programs lie. What is in the way is removed first.
+
+    Attributes:
+        seen: each path that it has made, and whether that is a file.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.left_bytes = self.most_bytes = most_bytes
+        self.seen: dict[str, bool] = {}
+        self.entries = 0
+
+    def unpack(self, data: bytes) -> None:
+        """
+        All of it.
+
+        Raises:
+            ArchiveRefused: it is no archive, or something in it is not taken.
+        """
+        if data[:2] == b"PK":
+            entries = self.entries_of_zip(data)
+        elif data[:2] == b"\x1f\x8b" or data[257:262] == b"ustar":
+            entries = self.entries_of_tar(data)
+        else:
+            raise ArchiveRefused("It is no zip, tar or tar.gz. Make a zip of the files.")
+        try:
+            for name, content in entries:
+                self.entries += 1
+                self.refuse_count(self.entries)
+                path = self.path_of(name)
+                if path is None:
+                    continue
+                if content is None:
+                    self.make_directory(path)
+                else:
+                    self.write(path, content)
+        except (ArchiveRefused, MemoryError):
+            raise
+        except Exception as error:  # whatever the library says of bytes that somebody made up
+            raise ArchiveRefused(
+                f"It is damaged, or not made as others are ({ascii(str(error))[1:101]}). Make it anew, as a plain zip."
+            ) from error
+
+    def entries_of_zip(self, data: bytes) -> Iterator[tuple[str, Any]]:
+        """The name of each entry, and from where to read it, None of a directory."""
+        import zipfile
+
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            self.refuse_count(len(entries))
+            for entry in entries:
+                name, kind = entry.orig_filename, entry.external_attr >> 28
+                self.refuse_kind(name, kind in (0, 0o04, 0o10))
+                if entry.flag_bits & 1:
+                    raise ArchiveRefused("It is encrypted. Make it without a password.")
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ArchiveRefused("It is compressed in an unusual way. Make it as a plain zip.")
+                yield name, None if name.endswith("/") else archive.open(entry)
+
+    def entries_of_tar(self, data: bytes) -> Iterator[tuple[str, Any]]:
+        """As of a zip."""
+        import gzip
+        import tarfile
+
+        stream: Any = io.BytesIO(data)
+        if data[:2] == b"\x1f\x8b":
+            stream = gzip.GzipFile(fileobj=stream)
+        bounded = Bounded(stream, self.left_bytes + MOST_ENTRIES * 2048 + (1 << 20), self.refuse_size)
+        with tarfile.open(fileobj=bounded, mode="r|") as archive:  # type: ignore[call-overload]
+            for entry in archive:
+                self.refuse_kind(entry.name, entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE))
+                yield entry.name, None if entry.isdir() else archive.extractfile(entry)
+
+    def refuse_kind(self, name: str, is_plain: bool) -> None:
+        if not is_plain:
+            raise ArchiveRefused(
+                f"{ascii(name)[:100]} in it is neither a file nor a directory. Put the file itself in "
+                "place of a link to it."
+            )
+
+    def refuse_count(self, count: int) -> None:
+        if count > MOST_ENTRIES:
+            raise ArchiveRefused(
+                f"It has more than {MOST_ENTRIES} files and directories. Leave out what the program does not need."
+            )
+
+    def refuse_size(self) -> NoReturn:
+        raise ArchiveRefused(
+            f"It has more than {self.most_bytes >> 10} KiB when it is unpacked. Leave out what the program does not "
+            "need."
+        )
+
+    def path_of(self, name: str) -> str | None:
+        """
+        Where an entry goes, below the place of programs; None: nowhere.
+
+        Raises:
+            ArchiveRefused: nothing may be called that.
+        """
+        import unicodedata
+
+        parts = name.split("/")
+        while parts and parts[0] == ".":
+            del parts[0]  # tar says ./main.py
+        if parts and parts[-1] == "":
+            del parts[-1]
+        if not parts and name.startswith("."):
+            return None  # the directory itself
+        what = ""
+        if name.startswith("/") or not parts or not {"", ".", ".."}.isdisjoint(parts):
+            what = "does not say plainly where it goes"
+        elif "\\" in name or any(unicodedata.category(character) in UNFIT_IN_NAMES for character in name):
+            what = "has a backslash, or a character that cannot be seen"
+        elif len(os.fsencode(name)) > MOST_PATH_BYTES or len(parts) > BUILD_DEPTH:
+            what = f"has more than {MOST_PATH_BYTES} bytes or {BUILD_DEPTH} levels"
+        if what:
+            raise ArchiveRefused(f"A name in it, {ascii(name)[:100]}, {what}. Rename it, or leave it out.")
+        if parts[0] == "__MACOSX" or parts[-1] == ".DS_Store":
+            return None  # what macOS adds
+        if ".local" in parts[:2]:  # the first may be the directory around everything
+            return None  # a fresh interpreter would find packages of its user's there, and a forked one would not
+        return "/".join(parts)
+
+    def make_directory(self, path: str) -> None:
+        """And those above it. The assignment's take the place of files of the program."""
+        above = ""
+        for part in path.split("/"):
+            above += part
+            is_file = self.seen.get(above)
+            if is_file:
+                raise ArchiveRefused(f"{above!a} in it is both a file and a directory. Leave one of them out.")
+            if is_file is None:
+                target = os.path.join(SUBMISSION_DIRECTORY, above)
+                if not os.path.isdir(target):
+                    remove_tree(target)
+                    os.mkdir(target, 0o755)
+                self.seen[above] = False
+                self.refuse_count(len(self.seen))
+            above += "/"
+
+    def write(self, path: str, content: Any) -> None:
+        """A file, and the directories above it."""
+        if "/" in path:
+            self.make_directory(path.rpartition("/")[0])
+        if path in self.seen:
+            raise ArchiveRefused(f"{path!a} is in it twice. Leave one of them out.")
+        self.seen[path] = True
+        target = os.path.join(SUBMISSION_DIRECTORY, path)
+        remove_tree(target)
+        size = 0
+        with open(target, "xb") as file:
+            while data := content.read(1 << 16):
+                size += len(data)
+                if -(-size // PAGE_BYTES) * PAGE_BYTES > self.left_bytes:
+                    self.refuse_size()
+                file.write(data)
+        self.left_bytes -= -(-size // PAGE_BYTES) * PAGE_BYTES
+
+    def take_out_of_directory(self, file_name: str) -> None:
+        """If all lies in one directory, and the program right in that, as if that had been the archive's top."""
+        tops = {path.partition("/")[0] for path in self.seen}
+        if len(tops) != 1:
+            return
+        (top,) = tops
+        if not self.seen.get(f"{top}/{file_name}"):
+            return
+        names = os.listdir(os.path.join(SUBMISSION_DIRECTORY, top))
+        moved = os.path.join(SUBMISSION_DIRECTORY, free_name(names))  # one of them may be called as the directory is
+        os.rename(os.path.join(SUBMISSION_DIRECTORY, top), moved)
+        for name in names:
+            os.rename(os.path.join(moved, name), os.path.join(SUBMISSION_DIRECTORY, name))
+        os.rmdir(moved)
+        self.seen = {path.partition("/")[2]: is_file for path, is_file in self.seen.items() if "/" in path}
+
+
+class Bounded:
+    """What is read from a stream, until it is more than `most` bytes: then `refuse` is called."""
+
+    def __init__(self, stream: Any, most: int, refuse: Any) -> None:
+        self.stream, self.left, self.refuse = stream, most, refuse
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self.stream.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            self.refuse()
+        return data
+
+
+def free_name(names: list[str]) -> str:
+    """A name that is none of these."""
+    number = 0
+    while str(number) in names:
+        number += 1
+    return str(number)
+
+
+def remove_tree(path: str) -> None:
+    """A file, or a directory with all that is in it, if it is there."""
+    if os.path.isdir(path):
+        for name in os.listdir(path):
+            remove_tree(os.path.join(path, name))
+        os.rmdir(path)
+    elif os.path.exists(path):
+        os.unlink(path)
 
 
 # -- python3 program.py, without starting an interpreter -------------------------------------------------------------
@@ -1247,7 +1566,12 @@ def read_command_line() -> list[str]:
     )
     parser.add_argument("--serve", action="store_true", help="answer JSON lines on standard input")
     parser.add_argument("--input-mode", choices=("argument", "arguments", "stdin"), default="argument")
-    parser.add_argument("--preload", default="", help="modules to import once, before any program, with commas between")
+    parser.add_argument(
+        "--preload",
+        action="append",
+        default=[],
+        help="modules to import once, before any program, with commas between; may be repeated",
+    )
     parser.add_argument("--hash-seed", default="", help="PYTHONHASHSEED of programs; for tests")
     options = parser.parse_args()
     if options.serve == bool(options.subid):
@@ -1256,7 +1580,7 @@ def read_command_line() -> list[str]:
         # Below process 1 a program could kill or stop us, and killing "all others" would reach strangers.
         parser.error("this runs students' code, so it wants to be process 1 of a sandbox: try `submitter check`")
     plain = ["--serve"] if options.serve else [options.subid, "--input-mode", options.input_mode]
-    for name, value in (("--preload", options.preload), ("--hash-seed", options.hash_seed)):
+    for name, value in (("--preload", ",".join(options.preload)), ("--hash-seed", options.hash_seed)):
         plain += [name, value] if value else []
     return plain
 
@@ -1329,6 +1653,7 @@ class Case:
         self.oom_killed = False  # whether the kernel has killed for memory since it started
         self.starved_s = 0.0  # how long one of them, whichever longest, could have run and was not let
         self.is_looked_at = limits.get("is_looked_at", OOM_COUNTER is None)  # for memory: no cgroup has its very limit
+        self.laid_bytes = limits.get("laid_bytes", 0)  # of files that lay in its working directory before it came
 
     def start(self, room: Room, what: str) -> None:
         """Let it run there; `what` as `become` takes it."""
@@ -1465,7 +1790,7 @@ class Case:
         """Hold the case's use of time, memory and processes against its limits."""
         pids = self.room.pids()
         memory_bytes, tasks = self._measure_processes(pids)
-        memory_bytes += writable_bytes(pids)
+        memory_bytes += writable_bytes(pids, self.laid_bytes)
         self.peak_bytes = max(self.peak_bytes, memory_bytes)
         wall_limit_s = self.limits["wall_time_s"]
         if self.ending is not None:
@@ -1522,7 +1847,7 @@ class Case:
         """Whether the memory is really too much: the quick sum counts a page that two processes share twice."""
         shares = [proportional_bytes(pid) for pid in pids]
         # Files in memory count once, though they may be mapped too.
-        shared_bytes = max(sum(shared for _, shared in shares), writable_bytes(pids))
+        shared_bytes = max(sum(shared for _, shared in shares), writable_bytes(pids, self.laid_bytes))
         return sum(own for own, _ in shares) + shared_bytes > int(self.limits["memory_bytes"])
 
     def _account(self) -> Answer:
@@ -1704,19 +2029,22 @@ class Box:
         processor: int,
         role: int = ALONE,
         command: Sequence[str] = (),
+        laid: int = -1,
         collect: Sequence[str] = (),
     ) -> None:
         """
         Have the program and empty places to write to put into the box, and then a case forked.
 
         Init, and cases until their program begins, keep to the `processor`; -1 is any. `program` is a descriptor, and
-        `role` what of: see `place_program`. `command` is what a case becomes, if not the program in Python. `collect`
-        are names of files that are wanted back from each case.
+        `role` what of: see `place_program`. `command` is what a case becomes, if not the program in Python. `laid` is
+        a descriptor of the directory of what is to be in a case's working directory, if anything. `collect` are names
+        of files that are wanted back from each case.
         """
         self.collect = collect
         numbers = " ".join(map(str, [processor, role, int(bool(collect)), *numbers_for_case(limits)]))
         try:
-            tell(self.socket, "\n".join([numbers, file_name, "\0".join(command)]), (program,))
+            fds = (program, laid) if laid >= 0 else (program,)
+            tell(self.socket, "\n".join([numbers, file_name, "\0".join(command)]), fds)
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
         self.ask_for_case()
@@ -1978,8 +2306,8 @@ def read_own_bytes() -> int:
         return int(file.read().split()[1]) * PAGE_BYTES
 
 
-def writable_bytes(pids: list[str]) -> int:
-    """Bytes that a case holds in the file systems it can write to, as one of its processes sees them."""
+def writable_bytes(pids: list[str], laid_bytes: int) -> int:
+    """Bytes that a case holds in the file systems it can write to, as one of its processes sees them, beyond these."""
     for pid in pids:
         total = 0
         try:
@@ -1987,7 +2315,7 @@ def writable_bytes(pids: list[str]) -> int:
             for directory in WRITABLE_DIRECTORIES:
                 usage = os.statvfs(f"/proc/{thread}/root{directory}")
                 total += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-            return total
+            return max(0, total - laid_bytes)
         except OSError:
             continue  # it ended meanwhile
     return 0
@@ -2140,50 +2468,103 @@ class Executor:
         if not all(map(is_name, request["collect"])):
             raise SetupFailed("a file that is wanted back has no name")
         start = "check-" + request["start"]
+        unpack = request.get("unpack")
         if self.refusal is not None:
-            if request["commands"]:
-                raise SetupFailed(f"other programs than Python's need a box, and none can be made: {self.refusal}")
+            if request["commands"] or unpack:
+                what = "programs of several files" if unpack else "other programs than Python's"
+                raise SetupFailed(f"{what} need a box, and none can be made: {self.refusal}")
             room = Direct(request["program"], request["file_name"], request["collect"])
             yield {"ready": True, "box": False}
             yield from self.run_cases(request, inputs, [room], start)
             return
-        program = memory_file(request["program"])
+        program, laid = -1, -1
         try:
+            if unpack:
+                yield {"ready": True, "box": True}  # here, for what follows is the archive's doing
+                laid, complaint = self.unpack(request)
+                if complaint is not None:
+                    yield from answer_all(inputs, complaint)
+                    return
+                program = os.dup(laid)
+                laid_bytes = Files(laid).size
+                request = {**request, "limits": {**request["limits"], "is_looked_at": True, "laid_bytes": laid_bytes}}
+            else:
+                program = memory_file(request["program"])
             if request["commands"]:
-                yield from self.run_commands(request, inputs, program)
+                yield from self.run_commands(request, inputs, program, laid)
                 return
-            boxes = self.furnish_boxes(request, program)
+            boxes = self.furnish_boxes(request, program, laid=laid)
         finally:
-            os.close(program)
+            for fd in (program, laid):
+                if fd >= 0:
+                    os.close(fd)
         try:
             boxes[0].wait_until("furnished")
-            yield {"ready": True, "box": True}
+            if not unpack:
+                yield {"ready": True, "box": True}
             yield from self.run_cases(request, inputs, list(boxes), start)
         finally:
             end_boxes(boxes)
 
+    def unpack(self, request: dict[str, Any]) -> tuple[int, Answer | None]:
+        """
+        A descriptor of the directory with the unpacked files; or -1, and what is to be told of every case.
+
+        Raises:
+            SetupFailed: it is the assignment's archive that cannot be unpacked.
+        """
+        unpack = request["unpack"]
+        limits = {**unpack["limits"], "is_looked_at": True}
+        files = binascii.a2b_base64(unpack["files"] or "")
+        kind = "archive" if unpack["is_archive"] else "file"
+        words = [request["file_name"], kind, str(limits["file_bytes"]), str(len(files))]
+        box = self.boxes.pop()
+        try:
+            nothing = open_nothing()
+            box.furnish(nothing, request["file_name"], limits, -1, TO_UNPACK)
+            os.close(nothing)
+            arguments = memory_file(b"".join(word.encode() + b"\0" for word in words))
+            case = Case((arguments, memory_file(request["program"] + files)), limits)
+            del files
+            case.start(box, "unpack")
+            case.wait(self.watch_input)
+            answer = case.answer()
+            said = complaint_of_build(answer, limits, "Unpacking it")
+            if answer["ending"] == "exited" and answer["exit_code"] == 2:
+                raise SetupFailed(f"the assignment's own files cannot be unpacked: {answer['stderr'].decode()[:400]}")
+            directory = box.take_built() if said is None else -1
+        finally:
+            end_boxes([box])
+        self.prepare_boxes()
+        if self.refusal is not None:
+            raise SetupFailed(self.refusal)
+        beginning = b"Your archive was not unpacked. " if unpack["is_archive"] else b"Your program was not run. "
+        return directory, None if said is None else as_compile_error(answer, beginning + said)
+
     def furnish_boxes(
-        self, request: dict[str, Any], program: int, role: int = ALONE, command: Sequence[str] = ()
+        self, request: dict[str, Any], program: int, role: int = ALONE, command: Sequence[str] = (), laid: int = -1
     ) -> list[Box]:
         """Boxes for a submission's cases, as many as are worth it; the arguments as `Box.furnish` takes them."""
         boxes = [self.boxes.pop() for _ in range(BOXES if request["inputs"] >= LEAST_FOR_TWO_BOXES else 1)]
         try:
             for box, processor in zip(boxes, PAIR if len(boxes) == len(PAIR) else (-1, -1)):
                 box.furnish(
-                    program, request["file_name"], request["limits"], processor, role, command, request["collect"]
+                    program, request["file_name"], request["limits"], processor, role, command, laid, request["collect"]
                 )
         except SetupFailed:
             end_boxes(boxes)
             raise
         return boxes
 
-    def run_commands(self, request: dict[str, Any], inputs: Inputs, program: int) -> Iterator[Answer]:
+    def run_commands(self, request: dict[str, Any], inputs: Inputs, program: int, laid: int) -> Iterator[Answer]:
         """As `run`, for a program that is built once by a command, or by none, and then run by another."""
+        is_ready = laid >= 0  # and has said so
         commands = request["commands"]
         request = {**request, "start": "run", "limits": with_commands(request["limits"], commands)}
         role = ALONE
         if commands["build"]:
-            yield {"ready": True, "box": True}  # here, for what follows is the program's doing
+            if not is_ready:
+                yield {"ready": True, "box": True}  # here, for what follows is the program's doing
             limits = with_commands(commands["build_limits"], commands)
             box = self.boxes.pop()
             try:
@@ -2200,9 +2581,9 @@ class Executor:
                 raise SetupFailed(self.refusal)
         boxes: list[Box] = []
         try:
-            boxes = self.furnish_boxes(request, program, role, commands["run"])
+            boxes = self.furnish_boxes(request, program, role, commands["run"], laid)
             boxes[0].wait_until("furnished")
-            if role == ALONE:
+            if role == ALONE and not is_ready:
                 yield {"ready": True, "box": True}
             yield from self.run_cases(request, inputs, list(boxes), "run")
         finally:
@@ -2220,7 +2601,7 @@ class Executor:
         case.start(box, "build")
         case.wait(self.watch_input)
         answer = case.answer()
-        said = complaint_of_build(answer, limits)
+        said = complaint_of_build(answer, limits, "The compiler")
         built = -1
         if said is None:
             built = box.take_built()
@@ -2236,8 +2617,7 @@ class Executor:
             else:
                 return built, None
             os.close(built)
-        nothing = {"exit_code": None, "signal": None, "stdout": b""}
-        return -1, {**answer, **nothing, "ending": "compile_error", "stderr": said[:STDERR_BYTES]}
+        return -1, as_compile_error(answer, said)
 
     def run_cases(self, request: dict[str, Any], inputs: Inputs, rooms: list[Room], start: str) -> Iterator[Answer]:
         """
@@ -2291,8 +2671,14 @@ def with_commands(limits: Limits, commands: dict[str, Any]) -> Limits:
     return {**limits, "is_looked_at": True, "address_space": commands["address_space"]}
 
 
-def complaint_of_build(answer: Answer, limits: Limits) -> bytes | None:
-    """What to tell the student of a build that came to nothing; None if it did not."""
+def as_compile_error(answer: Answer, said: bytes) -> Answer:
+    """The answer of a build as that of every case, with this to be read."""
+    nothing = {"exit_code": None, "signal": None, "stdout": b""}
+    return {**answer, **nothing, "ending": "compile_error", "stderr": said[:STDERR_BYTES]}
+
+
+def complaint_of_build(answer: Answer, limits: Limits, who: str) -> bytes | None:
+    """What to tell the student of a build that came to nothing, `who` being what did it; None if it did not."""
     if answer["ending"] == "exited" and answer["exit_code"] == 0:
         return None
     reasons = {
@@ -2304,7 +2690,7 @@ def complaint_of_build(answer: Answer, limits: Limits) -> bytes | None:
     }
     reason = reasons.get(answer["ending"], f"ended with exit code {answer['exit_code']}")
     said: bytes = answer["stderr"] + answer["stdout"]  # some compilers complain on the one, some on the other
-    return said if said and answer["ending"] == "exited" else f"The compiler {reason}.\n".encode() + said
+    return said if said and answer["ending"] == "exited" else f"{who} {reason}.\n".encode() + said
 
 
 def answer_all(inputs: Inputs, answer: Answer) -> Iterator[Answer]:

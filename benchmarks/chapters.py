@@ -8,16 +8,18 @@ left out in silence.
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import processes
+from benchmarks.compiled_chapter import compiled
 from benchmarks.daemon_chapters import cost, service, service_memory
 from benchmarks.endurance import Stretch, endure
 from benchmarks.layers import WHOLE, measure_layers
-from benchmarks.levels import ISOLATIONS, SANDBOXES, WARM, GradedLevel, Level, level_name
+from benchmarks.levels import OUR_LEVELS, SANDBOXES, WARM, GradedLevel, Level, level_name
 from benchmarks.peers import PEERS, REFERENCE, GoJudge, image_name
 from benchmarks.plan import Plan
+from benchmarks.rejudge import rejudge
 from benchmarks.report import Cell, Table
 from benchmarks.with_numpy import image_with_numpy, python_with_numpy
 from benchmarks.work import (
@@ -26,20 +28,17 @@ from benchmarks.work import (
     PROGRAM,
     Contender,
     Failed,
+    Maker,
     NotHere,
     Samples,
-    close_all,
     describe,
     inputs_of,
+    open_all,
     run_checked,
     take_turns,
+    times_as_fast,
     wait_until_quiet,
 )
-
-OUR_LEVELS = [(sandbox, isolation) for isolation in ISOLATIONS for sandbox in SANDBOXES]
-
-Maker = Callable[[], Contender]
-
 
 # -- ten cases, everybody ------------------------------------------------------------------------------------------
 
@@ -47,12 +46,12 @@ Maker = Callable[[], Contender]
 def contenders(plan: Plan) -> Table:
     """Ten cases, from a submission's set-up to its clean-up."""
     makers: dict[str, Maker] = {**PEERS, **{level_name(*pair): _level_maker(*pair) for pair in OUR_LEVELS}}
-    with _opened(makers) as (opened, faults):
+    with open_all(makers) as (opened, faults):
         samples = take_turns(opened, plan.rounds, plan.say)
     times = _in_order(makers, samples, faults)
     reference, isolate = times[REFERENCE].median_ms, times["isolate"].median_ms
     rows: list[Sequence[Cell]] = [
-        (name, one.median_ms, one.p95_ms, _over(reference, one), _over(isolate, one), one.fault)
+        (name, one.median_ms, one.p95_ms, times_as_fast(reference, one), times_as_fast(isolate, one), one.fault)
         for name, one in times.items()
     ]
     return Table(
@@ -73,7 +72,7 @@ def graded(plan: Plan) -> Table:
     for pair in OUR_LEVELS:
         makers[level_name(*pair)] = _level_maker(*pair)
         makers[f"{level_name(*pair)}, graded"] = _graded_maker(*pair)
-    with _opened(makers) as (opened, faults):
+    with open_all(makers) as (opened, faults):
         samples = take_turns(opened, plan.rounds, plan.say)
     times = _in_order(makers, samples, faults)
     rows: list[Sequence[Cell]] = []
@@ -93,7 +92,7 @@ def cases(plan: Plan) -> Table:
     makers: dict[str, Maker] = {level_name(*pair): _level_maker(*pair) for pair in OUR_LEVELS}
     makers[REFERENCE] = PEERS[REFERENCE]
     per_count = dict[int, dict[str, Samples]]()
-    with _opened(makers) as (opened, faults):
+    with open_all(makers) as (opened, faults):
         for count in plan.cases:
             plan.say(f"{count} cases")
             per_count[count] = _in_order(makers, take_turns(opened, plan.cases_rounds, plan.say, cases=count), faults)
@@ -218,7 +217,7 @@ def with_numpy(plan: Plan) -> Table:
                 python = stack.enter_context(python_with_numpy()) if sandbox == "bubblewrap" else None
                 for name, (isolation, preload) in zip(names, pairs, strict=True):
                     makers[name] = _numpy_maker(name, sandbox, isolation, preload, image, python)
-                opened, faults = stack.enter_context(_opened(makers))
+                opened, faults = stack.enter_context(open_all(makers))
                 samples = take_turns(opened, plan.numpy_rounds, plan.say, NUMPY_PROGRAM)
             times = _in_order(makers, samples, faults)
         except NotHere as exc:
@@ -359,30 +358,15 @@ CHAPTERS: Mapping[str, Callable[[Plan], Table]] = {
     "executors": executors,
     "cold": cold,
     "numpy": with_numpy,
+    "compiled": compiled,
     "memory": memory,
     "endurance": endurance,
     "layers": layers,
     "cost": cost,
     "service": service,
     "service-memory": service_memory,
+    "rejudge": rejudge,
 }
-
-
-@contextlib.contextmanager
-def _opened(makers: Mapping[str, Maker]) -> Iterator[tuple[list[Contender], dict[str, str]]]:
-    """Those that could be made, and why the others could not; all closed at the end."""
-    opened, faults = list[Contender](), dict[str, str]()
-    try:
-        for name, make in makers.items():
-            try:
-                opened.append(make())
-            except NotHere as exc:
-                faults[name] = f"not here: {exc}"
-            except Exception as exc:
-                faults[name] = describe(exc)
-        yield opened, faults
-    finally:
-        close_all(opened)
 
 
 def _in_order(
@@ -398,11 +382,6 @@ def _level_maker(sandbox: str, isolation: str) -> Maker:
 
 def _graded_maker(sandbox: str, isolation: str) -> Maker:
     return lambda: GradedLevel(sandbox, isolation)
-
-
-def _over(reference: float | None, sample: Samples) -> float | None:
-    """How many times as fast as the reference."""
-    return reference / sample.median_ms if reference and sample.median_ms else None
 
 
 def _minus(one: Samples, other: Samples) -> float | None:

@@ -29,6 +29,9 @@ def goals(tables: Mapping[str, Table]) -> Table:
             rows.append(_at_least(f"{name}: times as fast as isolate", 9, found[0]["as isolate"]))
         if found := _rows_of(tables, "cases", name):
             rows.append(_at_most(f"{name}: ms for a further case", 1.5, found[0]["further case ms"]))
+        if found := _rows_of(tables, "compiled", name):
+            for peer, column in (("isolate", "times as fast as isolate"), ("go-judge", "as go-judge")):
+                rows.append(_at_least(f"{name}: a C program's run phase, times as fast as {peer}", 1, found[0][column]))
         if found := _rows_of(tables, "memory", name):
             rows.append(_at_most(f"{name}: MB of an idle executor", 12, found[0]["after a submission MB"]))
         if found := _rows_of(tables, "cost", name):
@@ -44,6 +47,9 @@ def goals(tables: Mapping[str, Table]) -> Table:
         if found := _rows_of(tables, "endurance", name):
             for column, most in FLAT:
                 rows.append(_at_most(f"{name}: {column}, last stretch over first", most, _growth(found, column)))
+    if found := _rows_of(tables, "rejudge", "one expected output"):
+        rows.append(_at_most(f"s to judge {found[0]['submissions']} submissions anew", 10, found[0]["together s"]))
+        rows.append(_at_most("programs run to judge them anew", 0, found[0]["programs run"]))
     return Table("goals", "What was to be reached", ["what", "goal", "measured.", "reached"], rows)
 
 

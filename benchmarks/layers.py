@@ -35,7 +35,7 @@ LAYERS: Sequence[Layer] = (
     Layer("the ipc and uts namespaces", [(" | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET\n", " | CLONE_NEWNET\n")]),
     Layer("the read-only remount", [("    make_all_unwritable()\n", "")]),
     Layer("covering directories", [("    for directory in COVERED_DIRECTORIES:\n", "    for directory in ():\n")]),
-    Layer("looking for traces of a case", [("            renew_places(looks, file_bytes)\n", "")]),
+    Layer("looking for traces of a case", [("            renew_places(looks, file_bytes, files)\n", "")]),
     Layer("compiling before the first run", [('"check-" + request["start"]', 'request["start"]')]),
     Layer("starting pids anew", [("            start_pids_anew(last_pid)\n", "")]),
 )

@@ -29,6 +29,7 @@ from submitter.ports import Sandbox
 SANDBOXES = ("docker", "bubblewrap")
 ISOLATIONS = ("strict", "container", "box")
 WARM = ("container", "box")
+OUR_LEVELS = [(sandbox, isolation) for isolation in ISOLATIONS for sandbox in SANDBOXES]
 LIMITS = Limits(
     cpu_time_s=CPU_TIME_S,
     wall_time_s=WALL_TIME_S,

@@ -61,7 +61,7 @@ class PlainInterpreter(Peer):
 
     def run(self, program: bytes, inputs: Sequence[int]) -> list[bytes]:
         path = self.write(program)
-        return [_output([PYTHON, str(path), str(n)]) for n in inputs]
+        return [output_of([PYTHON, str(path), str(n)]) for n in inputs]
 
 
 class DockerRun(Peer):
@@ -81,7 +81,7 @@ class DockerRun(Peer):
         command += ["--pids-limit", str(PROCESSES), "--volume", f"{path.parent}:/work:ro", "--workdir", "/work"]
         command += ["--entrypoint", "/bin/sh", self._image]
         command += ["-c", 'for n in "$@"; do python3 program.py "$n" || exit 1; done', "sh", *map(str, inputs)]
-        return _output(command).splitlines(keepends=True)
+        return output_of(command).splitlines(keepends=True)
 
 
 class Isolate(Peer):
@@ -90,23 +90,23 @@ class Isolate(Peer):
     def __init__(self) -> None:
         self._isolate = _on_path("isolate")
         super().__init__("isolate")
-        _output([*self._command(), "--cleanup"])
-        _output([*self._command(), "--init"])  # shows that it works here
-        _output([*self._command(), "--cleanup"])
+        output_of([*self.command(), "--cleanup"])
+        output_of([*self.command(), "--init"])  # shows that it works here
+        output_of([*self.command(), "--cleanup"])
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
         return [self._isolate, f"--box-id={ISOLATE_BOX}"]
 
     def run(self, program: bytes, inputs: Sequence[int]) -> list[bytes]:
-        box = Path(_output([*self._command(), "--init"]).decode().strip(), "box")
+        box = Path(output_of([*self.command(), "--init"]).decode().strip(), "box")
         try:
             (box / "program.py").write_bytes(program)
-            command = [*self._command(), "--silent", f"--meta={self.directory}/meta", "--stdin=/dev/null"]
+            command = [*self.command(), "--silent", f"--meta={self.directory}/meta", "--stdin=/dev/null"]
             command += [f"--time={CPU_TIME_S}", f"--wall-time={WALL_TIME_S}", f"--processes={PROCESSES}"]
             command += [f"--fsize={FILE_BYTES // 1024}", "--run", "--", PYTHON, "program.py"]
-            return [_output([*command, str(n)]) for n in inputs]
+            return [output_of([*command, str(n)]) for n in inputs]
         finally:
-            _output([*self._command(), "--cleanup"])
+            output_of([*self.command(), "--cleanup"])
 
 
 class GoJudge(Peer):
@@ -147,26 +147,34 @@ class GoJudge(Peer):
                 time.sleep(0.002)
 
     def run(self, program: bytes, inputs: Sequence[int]) -> list[bytes]:
+        stored = self.upload(program)
+        try:
+            return [self.case(stored, "program.py", [PYTHON, "program.py", str(n)]) for n in inputs]
+        finally:
+            self.remove(stored)
+
+    def upload(self, program: bytes) -> str:
+        """Its name for the program from now on."""
         form = (
-            b'--x\r\nContent-Disposition: form-data; name="file"; filename="program.py"\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="program"\r\n'
             b"Content-Type: application/octet-stream\r\n\r\n" + program + b"\r\n--x--\r\n"
         )
-        stored = self._call("POST", "/file", form, "multipart/form-data; boundary=x")
-        try:
-            return [self._case(stored, n) for n in inputs]
-        finally:
-            self._call("DELETE", f"/file/{stored}")
+        return str(self._call("POST", "/file", form, "multipart/form-data; boundary=x"))
 
-    def _case(self, stored: str, n: int) -> bytes:
+    def remove(self, stored: str) -> None:
+        self._call("DELETE", f"/file/{stored}")
+
+    def case(self, stored: str, name: str, words: Sequence[str]) -> bytes:
+        """One case: what the words print, with the program there under that name."""
         command = {
-            "args": [PYTHON, "program.py", str(n)],
+            "args": list(words),
             "env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"],
             "files": [{"content": ""}, {"name": "stdout", "max": 1 << 20}, {"name": "stderr", "max": 1 << 16}],
             "cpuLimit": CPU_TIME_S * 10**9,
             "clockLimit": WALL_TIME_S * 10**9,
             "memoryLimit": MEMORY_BYTES,
             "procLimit": PROCESSES,
-            "copyIn": {"program.py": {"fileId": stored}},
+            "copyIn": {name: {"fileId": stored}},
         }
         [answer] = self._call("POST", "/run", json.dumps({"cmd": [command]}).encode(), "application/json")
         if answer["status"] != "Accepted":
@@ -224,7 +232,7 @@ class BubblewrapPerCase(Peer):
         command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev"]
         command += ["--tmpfs", "/tmp", "--ro-bind", str(path), "/box/program.py", "--chdir", "/box"]
         command += ["--", PYTHON, "program.py"]
-        return [_output([*command, str(n)]) for n in inputs]
+        return [output_of([*command, str(n)]) for n in inputs]
 
 
 PEERS: dict[str, Callable[[], Contender]] = {
@@ -241,6 +249,11 @@ def image_name() -> str:
     return Config.from_env(os.environ).image
 
 
+def languages_image_name() -> str:
+    """The image that has the tool chains too, as executor_image/ensure-image.sh makes it."""
+    return f"{image_name()}-languages"
+
+
 def versions() -> dict[str, str]:
     """Which of the peers are here, and what they say of themselves."""
     said = dict[str, str]()
@@ -251,7 +264,7 @@ def versions() -> dict[str, str]:
         else:
             said[name] = "not on PATH"
     try:
-        said["bubblewrap"] = _output([find_bwrap(), "--version"]).decode().strip()
+        said["bubblewrap"] = output_of([find_bwrap(), "--version"]).decode().strip()
     except (SandboxUnavailable, Failed) as exc:
         said["bubblewrap"] = str(exc)
     return said
@@ -263,7 +276,8 @@ def _on_path(name: str) -> str:
     raise NotHere(f"{name} is not on PATH")
 
 
-def _output(command: list[str]) -> bytes:
+def output_of(command: list[str]) -> bytes:
+    """What it prints; Failed if it ends with anything but 0."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     if done.returncode != 0:
         raise Failed(

@@ -15,6 +15,7 @@ class Plan:
     throughput_submissions: int = 120
     cold_rounds: int = 7
     numpy_rounds: int = 7
+    compiled_rounds: int = 15
     layer_rounds: int = 31
     cost_rounds: int = 41
     submissions: int = 1000
@@ -23,6 +24,7 @@ class Plan:
     strict_submissions: int = 60
     memory_submissions: int = 10_000
     memory_stretches: int = 10
+    rejudged_submissions: int = 1000
     say: Callable[[str], None] = lambda _: None
 
 
@@ -36,6 +38,7 @@ def quick_plan(say: Callable[[str], None]) -> Plan:
         throughput_submissions=10,
         cold_rounds=2,
         numpy_rounds=2,
+        compiled_rounds=2,
         layer_rounds=5,
         cost_rounds=7,
         submissions=50,
@@ -44,5 +47,6 @@ def quick_plan(say: Callable[[str], None]) -> Plan:
         strict_submissions=10,
         memory_submissions=400,
         memory_stretches=4,
+        rejudged_submissions=50,
         say=say,
     )

@@ -7,10 +7,11 @@ however fast it was. Contenders take turns, round by round, so that whatever
 else happens on the machine hits all of them.
 """
 
+import contextlib
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,6 +58,9 @@ class Contender(Protocol):
     def close(self) -> None:
         """End all that it started."""
         ...
+
+
+Maker = Callable[[], Contender]
 
 
 @dataclass(slots=True)
@@ -160,6 +164,28 @@ def _processor_times() -> tuple[int, int]:
     return sum(ticks), ticks[3] + ticks[4]
 
 
+@contextlib.contextmanager
+def open_all(makers: Mapping[str, Maker]) -> Iterator[tuple[list[Contender], dict[str, str]]]:
+    """Those that could be made, and why the others could not; all closed at the end."""
+    opened, faults = list[Contender](), dict[str, str]()
+    try:
+        for name, make in makers.items():
+            try:
+                opened.append(make())
+            except NotHere as exc:
+                faults[name] = f"not here: {exc}"
+            except Exception as exc:
+                faults[name] = describe(exc)
+        yield opened, faults
+    finally:
+        close_all(opened)
+
+
 def close_all(contenders: Iterable[Contender]) -> None:
     for contender in contenders:
         contender.close()
+
+
+def times_as_fast(reference: float | None, sample: Samples) -> float | None:
+    """How many times as fast as the reference."""
+    return reference / sample.median_ms if reference and sample.median_ms else None

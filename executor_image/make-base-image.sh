@@ -1,13 +1,13 @@
 #!/bin/sh
 # Makes a stand-in base image from Debian packages, for a machine where no image registry can be reached.
-# Needs root, debootstrap, a Docker engine and Debian's packages. Usage: make-base-image.sh [TAG]
+# Needs root, debootstrap, a Docker engine and Debian's packages. Usage: make-base-image.sh [TAG [SUITE]]
 #
 #   executor_image/make-base-image.sh submitter-base:bookworm
 #   submitter image build --base submitter-base:bookworm
 set -eu
 
 tag=${1:-submitter-base:bookworm}
-suite=bookworm
+suite=${2:-bookworm}
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "make-base-image.sh: debootstrap needs root: run it with sudo" >&2

@@ -10,7 +10,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from submitter.comparison import Comparison, Hint
-from submitter.model import AssignmentRef, CaseKind, CaseResult, GradeReport, ShownPoints, SubmissionState, Verdict
+from submitter.model import (
+    AssignmentRef,
+    CaseKind,
+    CaseResult,
+    GradeReport,
+    ShownPoints,
+    Step,
+    SubmissionState,
+    Verdict,
+)
 from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, View
 
@@ -81,10 +90,16 @@ class CaseAccount:
     role: CaseRole = CaseRole.REGULAR
     hint: Hint | None = None
     reason: str | None = field(default=None, repr=False)
+    step: Step = Step.RUN
 
     @property
     def name(self) -> str:
         return f"{self.kind} {self.ordinal}"
+
+    @property
+    def title(self) -> str:
+        """Its name, with its step where the program is not run."""
+        return self.name if self.step is Step.RUN else f"{self.name} ({self.step})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,4 +188,5 @@ def _case_of(result: CaseResult) -> CaseAccount:
         role=case.role,
         hint=result.hint,
         reason=result.reason,
+        step=case.step,
     )

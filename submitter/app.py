@@ -4,6 +4,7 @@ The composition root: what is made of which, from a Config. The only importer of
 Heavy libraries are imported where they are used, so that `submitter --help` is quick.
 """
 
+import contextlib
 import functools
 import os
 import socket
@@ -17,14 +18,15 @@ import structlog
 from submitter import crash
 from submitter.config import Config
 from submitter.errors import CasesUnavailable, ConfigError, HostShort, SandboxUnavailable, StoreUnavailable
+from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Launcher
-from submitter.executors.pool import SERVES_BOX, ExecutorPool, FreshExecutors
+from submitter.executors.pool import SERVES_BOX, ExecutorPool
 from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.executors.turns import Turns
 from submitter.grading import Grader
 from submitter.lease import Lease, LeaseKeeper
-from submitter.model import Role
+from submitter.model import Environment, Role
 from submitter.notifier import Notifier
 from submitter.ports import CaseStore, Mailer, NoticeStore, ResultStore
 from submitter.processing import SubmissionProcessor
@@ -35,6 +37,7 @@ from submitter.workdir import check_room, sweep_work_directories
 if TYPE_CHECKING:
     from submitter.adapters.sqs import SqsSubmissionQueue
     from submitter.daemon import Daemon
+    from submitter.rejudging import Rejudger
 
 SPARE_CONNECTIONS = 4  # beside one a slot: the poller, the lease keeper, the notifier, a command
 
@@ -108,10 +111,11 @@ def isolate(
     launcher: Launcher, isolation: str, executors: int, *, role: Role = Role.STUDENT, turns: Turns | None = None
 ) -> ExecutorSandbox:
     """A sandbox of one of the three levels: `box`, `container` or `strict`, for programs of one role."""
+    environment = Environment(image=launcher.image, isolation=f"{launcher.name}/{isolation}")
     if isolation == "strict":
-        return ExecutorSandbox(FreshExecutors(launcher), "exec", role, turns)
+        return ExecutorSandbox(FreshExecutors(launcher), "exec", environment, role, turns)
     serves = SERVES_BOX if isolation == "box" else 1
-    return ExecutorSandbox(ExecutorPool(launcher, size=executors, serves=serves), "fork", role, turns)
+    return ExecutorSandbox(ExecutorPool(launcher, size=executors, serves=serves), "fork", environment, role, turns)
 
 
 @contextmanager
@@ -184,6 +188,30 @@ def open_processor(config: Config, *, work_dir: Path | None = None) -> Iterator[
                 leases.stop()
     finally:
         sandbox.close()
+
+
+@contextmanager
+def open_rejudger(config: Config) -> Iterator["Rejudger"]:
+    """Who carries plans out; a sandbox is opened when one is needed, and closed at the end."""
+    from submitter.rejudging import Rejudger
+
+    queue = open_queue(config, is_urgent=True)
+    with contextlib.ExitStack() as opened:
+        cases = opened.enter_context(open_cases(config))
+
+        def open_one() -> SeparateSandboxes:
+            sandbox = open_sandbox(config, executors=1)
+            opened.callback(sandbox.close)
+            return sandbox
+
+        yield Rejudger(
+            cases,
+            open_results(config),
+            open_sandbox=open_one,
+            waiting=queue.waiting,
+            worker=worker_name(),
+            threads=min(2 * config.concurrency, config.concurrency + SPARE_CONNECTIONS),  # they mostly wait
+        )
 
 
 @contextmanager

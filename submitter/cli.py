@@ -15,7 +15,19 @@ from typing import NoReturn
 import click
 
 from submitter import __version__
-from submitter.commands import courses, grading, machine, notices, packages, policies, queues, results, similar
+from submitter.commands import (
+    courses,
+    grading,
+    machine,
+    notices,
+    packages,
+    policies,
+    queues,
+    rejudging,
+    results,
+    similar,
+    supplies,
+)
 from submitter.errors import ConfigError, SubmitterError
 
 
@@ -75,6 +87,9 @@ for _command in (
     policies.publish,
     similar.similar,
     results.results,
+    rejudging.rejudge,
 ):
     cli.add_command(_command)
 courses.cases.add_command(packages.verify)
+policies.assignment.add_command(supplies.files)
+policies.assignment.add_command(supplies.preload)

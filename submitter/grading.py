@@ -10,33 +10,39 @@ import dataclasses
 import functools
 import itertools
 import shlex
-from collections.abc import Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from submitter.asking import ask_checker
 from submitter.checkers import check_checker, interacting_job
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
-from submitter.judging import ask_checker, judge_exchange
+from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
 from submitter.model import (
     Assignment,
     CaseInput,
-    CaseResult,
     Ending,
     Exchange,
     GradeReport,
     InputMode,
     Job,
     Limits,
+    Phases,
     RunResult,
+    Step,
     TestCase,
     Verdict,
 )
+from submitter.points import NO_OVERRIDES
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
-from submitter.scoring import Progress, check_groups
-from submitter.verdict import judge_case, summarize
+from submitter.scoring import check_groups
+from submitter.supplies import archive_ending
+from submitter.test_sets import Recipe, program_digest
+from submitter.verdict import summarize
 from submitter.workdir import work_directory
 
 MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
@@ -64,100 +70,154 @@ class Grader:
             SandboxUnavailable: our fault; nothing can be said of the program.
             SubmissionBusy: `name` is being graded on this host already.
         """
-        check_source(program, assignment.limits)
+        ending = archive_ending(program)
+        takes_archives = assignment.supplies.main_file is not None
+        check_source(program, assignment.limits, is_archive=ending is not None and takes_archives)
         if not assignment.cases:
             raise SubmissionRejected("The assignment has no test cases yet. Tell your instructor, then submit again.")
-        with _for_students():
-            inputs = tuple(_input_of(assignment, case) for case in assignment.cases)
-            progress = Progress(assignment.cases, assignment.groups)
-            if assignment.checker is not None:
-                check_checker(assignment.checker)
-        language = languages()[assignment.language]
+        job = job_of(assignment, program, name)
         with work_directory(self._work_dir, name) as directory:
-            file_name = language.file_name or name + language.extension
-            directory.write(file_name, program)
+            directory.write(f"{name}{ending}" if ending else job.file_name, program)
             directory.write("test.in", case_inputs_file(assignment.cases))
-            job = Job(
-                program=program,
-                file_name=file_name,
-                language=assignment.language,
-                limits=language.limits(assignment.limits),
-                inputs=inputs,
-                streamed=assignment.is_interactive,
-            )
-            results = self._run_all(assignment, job, progress, go_on)
-            if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
-                raise SandboxUnavailable("the executor could not run every case")
-            if assignment.checker is not None and not assignment.is_interactive:
-                results = ask_checker(self._sandbox, assignment, results, go_on)
-            report = summarize(results, assignment.groups)
+            report = run_and_judge(self._sandbox, assignment, job, go_on=go_on)
             # No executor sees this directory; and yet, no expected output is written while the program may still run.
             directory.write("test.out", case_outputs_file(assignment.cases))
             directory.write(f"{name}.out", encode_out(report))
         return report
 
-    def _run_all(
-        self, assignment: Assignment, job: Job, progress: Progress, go_on: Callable[[], None]
-    ) -> list[CaseResult]:
-        """
-        The results of all cases, in the assignment's order.
 
-        An executor holds all cases of a job to the same limits. So neighbours
-        with the same limits are a job, and where limits change, another begins.
-        """
-        language = languages()[assignment.language]
-        comparison = assignment.comparison if assignment.checker is None else None
-        results: dict[int, CaseResult] = {}
-        broken: RunResult | None = None  # of a program that does not compile, which no other case need find out
+def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
+    """
+    A program, called `name`, and all inputs of an assignment, in order, with the limits of cases without their own.
 
-        def is_wanted(indices: list[int], number: int) -> bool | None:
-            return True if broken is not None else progress.is_wanted(indices[number])
-
-        def limits_of(index: int) -> Limits:
-            return language.limits(assignment.limits.overridden(assignment.cases[index].limits))
-
-        for limits, neighbours in itertools.groupby(progress.order, limits_of):
-            indices = list(neighbours)
-            part = dataclasses.replace(
-                job,
-                limits=limits,
-                inputs=tuple(job.inputs[index] for index in indices),
-                is_wanted=functools.partial(is_wanted, indices),
-            )
-            cases = [assignment.cases[index] for index in indices]
-            runs = self._runs(assignment, part, cases) if broken is None else _repeated(broken, len(indices))
-            with contextlib.closing(runs):
-                for index, ran in zip(indices, runs, strict=True):
-                    run = ran.run if isinstance(ran, Exchange) else ran
-                    case = assignment.cases[index]
-                    is_left_out = run.ending is Ending.NOT_RUN and progress.is_wanted(index) is False
-                    reason = progress.reason(index) if is_left_out else None
-                    if isinstance(ran, Exchange):
-                        results[index] = judge_exchange(limits, case, ran, reason)
-                    else:
-                        results[index] = judge_case(limits, comparison, case, run, reason)
-                    progress.note(index, results[index].fraction)
-                    broken = run if run.ending is Ending.COMPILE_ERROR else None
-                    go_on()
-        return [results[index] for index in range(len(assignment.cases))]
-
-    def _runs(
-        self, assignment: Assignment, job: Job, cases: Sequence[TestCase]
-    ) -> Generator[RunResult | Exchange, None, None]:
-        """Of the job's inputs, which are those of these cases."""
-        if assignment.checker is not None and assignment.checker.interactive:
-            yield from self._sandbox.converse(job, interacting_job(assignment.checker, cases, job.limits))
-        else:
-            yield from self._sandbox.run(job)
+    Raises:
+        SubmissionRejected: the assignment's cases are faulty.
+    """
+    language, supplies = languages()[assignment.language], assignment.supplies
+    with _for_students():
+        check_groups(assignment.cases, assignment.groups)
+        if assignment.checker is not None:
+            check_checker(assignment.checker)
+        return Job(
+            program=program,
+            file_name=supplies.main_file or language.file_name or name + language.extension,
+            language=assignment.language,
+            limits=language.limits(assignment.limits),
+            inputs=tuple(_input_of(assignment, case) for case in assignment.cases),
+            is_archive=archive_ending(program) is not None,
+            files=supplies.archive,
+            preload=supplies.preload,
+            streamed=assignment.is_interactive,
+        )
 
 
-def _repeated(run: RunResult, times: int) -> Generator[RunResult | Exchange, None, None]:
-    yield from [dataclasses.replace(run, cpu_time_s=0.0, wall_time_s=0.0)] * times
+def run_and_judge(
+    sandbox: Sandbox,
+    assignment: Assignment,
+    job: Job,
+    kept: Mapping[int, RunResult] | None = None,
+    go_on: Callable[[], None] = lambda: None,
+) -> GradeReport:
+    """
+    Run a program against the cases that are to be run, and judge each of them.
+
+    An executor holds all cases of a job to the same limits. So neighbours with
+    the same limits are a job, and where limits change, another begins.
+
+    Args:
+        job: from `job_of`.
+        kept: runs, by the index of their case, which need not be made.
+        go_on: as for `Grader.grade`.
+
+    Raises:
+        SandboxUnavailable: our fault; nothing can be said of the program.
+    """
+    there = kept or {}
+    environment = sandbox.environment
+    language, digest = languages()[assignment.language], program_digest(job.program)
+    # What a checker says is not kept, and hangs on more than the program's run.
+    is_kept = environment is not None and assignment.checker is None
+    judging = Judging(
+        assignment, Recipe(digest, environment, assignment, language) if environment and is_kept else None
+    )
+    clock = _PhaseClock()
+
+    def is_wanted(indices: list[int], number: int) -> bool | None:
+        return False if indices[number] in there else judging.is_wanted(indices[number])
+
+    for limits, neighbours in itertools.groupby(judging.order, judging.limits_of):
+        indices = list(neighbours)
+        part = dataclasses.replace(
+            job,
+            limits=limits,
+            inputs=tuple(job.inputs[index] for index in indices),
+            is_wanted=functools.partial(is_wanted, indices),
+        )
+        # That a program does not compile, no second job need find out.
+        cases = [assignment.cases[index] for index in indices]
+        runs = _runs(sandbox, assignment, part, cases) if judging.broken is None else _repeated(judging.broken, part)
+        with contextlib.closing(runs):
+            for index, ran in zip(indices, runs, strict=True):
+                run = ran if isinstance(ran, RunResult) else ran.run
+                clock.answered(run)
+                if run.ending is Ending.NOT_RUN and index in there:
+                    ran = there[index] if judging.is_wanted(index) else NOT_RUN
+                judging.take(index, ran)
+                clock.judged()
+                go_on()
+    clock.ended()
+    results = judging.results()
+    if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
+        raise SandboxUnavailable("the executor could not run every case")
+    if assignment.checker is not None and not assignment.is_interactive:
+        results = ask_checker(sandbox, assignment, results, go_on)
+    report = summarize(results, assignment.groups)
+    return dataclasses.replace(report, environment=environment, phases=clock.phases())
 
 
-def check_source(program: bytes, limits: Limits) -> None:
+def _runs(
+    sandbox: Sandbox, assignment: Assignment, job: Job, cases: Sequence[TestCase]
+) -> Generator[RunResult | Exchange, None, None]:
+    """Of the job's inputs, which are those of these cases."""
+    if assignment.checker is not None and assignment.checker.interactive:
+        yield from sandbox.converse(job, interacting_job(assignment.checker, cases, job.limits))
+    else:
+        yield from sandbox.run(job)
+
+
+def _repeated(run: RunResult, job: Job) -> Generator[RunResult | Exchange, None, None]:
+    yield from [run] * len(job.inputs)
+
+
+class _PhaseClock:
+    """Tells the phases of one run apart, from its beginning on."""
+
+    def __init__(self) -> None:
+        self._began_s = self._answered_s = time.monotonic()
+        self._wait_s: float | None = None
+        self._run_s = self._judge_s = 0.0
+
+    def answered(self, run: RunResult) -> None:
+        """A case's answer came. All of the time before the first, but for what it took itself, was waiting."""
+        self._answered_s = time.monotonic()
+        if self._wait_s is None:
+            self._wait_s = max(0.0, self._answered_s - self._began_s - run.wall_time_s)
+
+    def judged(self) -> None:
+        self._judge_s += time.monotonic() - self._answered_s
+
+    def ended(self) -> None:
+        self._run_s = time.monotonic() - self._began_s - (self._wait_s or 0.0) - self._judge_s
+
+    def phases(self) -> Phases:
+        return Phases(wait_s=self._wait_s, run_s=max(0.0, self._run_s), judge_s=self._judge_s)
+
+
+def check_source(program: bytes, limits: Limits, *, is_archive: bool = False) -> None:
     """
     What no interpreter need look at.
+
+    `is_archive`: it may be one, and is, by its first bytes; more of it is not looked at here.
 
     Raises:
         SubmissionRejected: the program is empty, too large or not text.
@@ -167,6 +227,12 @@ def check_source(program: bytes, limits: Limits) -> None:
     if len(program) > limits.source_bytes:
         raise SubmissionRejected(
             f"Your program has {len(program)} bytes; the assignment allows {limits.source_bytes}. Is it the right file?"
+        )
+    if is_archive:
+        return
+    if archive_ending(program) is not None:
+        raise SubmissionRejected(
+            "You handed in an archive, and this assignment takes one file: the program itself. Submit that."
         )
     if b"\0" in program:
         raise SubmissionRejected("Your program holds a NUL byte, so it is not a text file. Is it the right file?")
@@ -184,12 +250,57 @@ def check_assignment(assignment: Assignment) -> None:
     if assignment.language not in languages():
         known = ", ".join(languages())
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
+    check_main_file(assignment)
     check_groups(assignment.cases, assignment.groups)
     if assignment.checker is not None:
         check_checker(assignment.checker)
     for case in assignment.cases:
+        _check_step(assignment, case)
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
+
+
+def check_main_file(assignment: Assignment) -> None:
+    """
+    See that what programs are called is a name that their language can have.
+
+    Raises:
+        AssignmentRefused: it is not.
+    """
+    main_file, language = assignment.supplies.main_file, languages().get(assignment.language)
+    if main_file is None or language is None:
+        return
+    if language.file_name is not None and main_file != language.file_name:
+        raise AssignmentRefused(
+            f"{assignment.ref}: a program in {language.name} is called {language.file_name}, not {main_file}"
+        )
+    if not main_file.endswith(language.extension):
+        raise AssignmentRefused(
+            f"{assignment.ref}: a program in {language.name} ends with {language.extension}, which {main_file} does not"
+        )
+
+
+def _check_step(assignment: Assignment, case: TestCase) -> None:
+    """
+    See that programs in the assignment's language can take the case's step.
+
+    Raises:
+        AssignmentRefused: they cannot.
+    """
+    if case.step is Step.PROVE:
+        if assignment.is_interactive:
+            raise AssignmentRefused(
+                f"{case.name}: where an interactor judges, no case proves; take one of the two away"
+            )
+        if languages()[assignment.language].proof is None:
+            able = ", ".join(one.name for one in languages().values() if one.proof is not None)
+            raise AssignmentRefused(
+                f"{case.name}: no tool proves {assignment.language} programs; there are some for {able}"
+            )
+        if case.input or case.expected:
+            raise AssignmentRefused(f"{case.name}: a case that proves has no input and no expected output")
+        if case.limits != NO_OVERRIDES:
+            raise AssignmentRefused(f"{case.name}: a case that proves has its tool's limits, and none of its own")
 
 
 def case_input(mode: InputMode, case: TestCase) -> CaseInput:
@@ -199,6 +310,8 @@ def case_input(mode: InputMode, case: TestCase) -> CaseInput:
     Raises:
         AssignmentRefused: it cannot, in this mode.
     """
+    if case.step is Step.PROVE:
+        return CaseInput((), step=Step.PROVE)
     match mode:
         case InputMode.STDIN:
             text = case.input if case.input.endswith("\n") else case.input + "\n"
@@ -236,6 +349,7 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
 
 
 def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
+    _check_step(assignment, case)
     check_expected(assignment, case)
     # What an interactor tells of a case is all that the program gets to know.
     return CaseInput(()) if assignment.is_interactive else case_input(assignment.input_mode, case)

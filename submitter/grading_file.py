@@ -14,6 +14,9 @@
     role = "bonus"               # regular (the default), bonus or penalty
     cpu_time_s = 5               # and wall_time_s, memory_bytes, output_bytes
 
+    [[case]]
+    cases = ["test 4"]           # whose lines in test.in and test.out are empty
+    step = "prove"               # run (the default) or prove
     [checker]
     file = "checker.py"          # beside this one
     language = "python"          # if the file's name does not tell
@@ -34,7 +37,7 @@ from typing import Any
 from submitter.checkers import check_checker
 from submitter.errors import AssignmentRefused
 from submitter.languages import language_of_file
-from submitter.model import CaseKind, Checker, TestCase, check_file_name
+from submitter.model import CaseKind, Checker, Step, TestCase, check_file_name
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.scoring import check_groups
 
@@ -44,7 +47,7 @@ _WHOLE_LIMITS = ("memory_bytes", "output_bytes")
 _LIMITS = ("cpu_time_s", "wall_time_s", *_WHOLE_LIMITS)
 _GROUP_KEYS = ("name", "rule", "stops_early", "depends_on", "cases")
 _CHECKER_KEYS = ("file", "language", "arguments", "interactive")
-_CASE_KEYS = ("cases", "points", "role", *_LIMITS)
+_CASE_KEYS = ("cases", "points", "role", "step", *_LIMITS)
 
 
 def apply(data: bytes, cases: Sequence[TestCase]) -> tuple[tuple[TestCase, ...], tuple[Group, ...]]:
@@ -59,6 +62,8 @@ def apply(data: bytes, cases: Sequence[TestCase]) -> tuple[tuple[TestCase, ...],
     for where, table in _tables(document, "case", _CASE_KEYS):
         settings = _settings(where, table)
         for name in _names(where, table, changed):
+            if settings.get("step") is Step.PROVE and (changed[name].input or changed[name].expected):
+                raise _refusal(where, f"{name} proves the program: leave its lines in the case files empty")
             own = {**changed[name].limits.given(), **settings["limits"]}
             changed[name] = dataclasses.replace(changed[name], **{**settings, "limits": LimitOverrides(**own)})
     groups = []
@@ -149,6 +154,7 @@ def encode(
     for case in cases:
         said: dict[str, object] = {} if case.points == 1 else {"points": case.points}
         said |= {} if case.role is CaseRole.REGULAR else {"role": str(case.role)}
+        said |= {} if case.step is Step.RUN else {"step": str(case.step)}
         said |= case.limits.given()
         if said:
             alike.setdefault(tuple(said.items()), []).append(case)
@@ -223,6 +229,8 @@ def _settings(where: str, table: dict[str, Any]) -> dict[str, Any]:
         settings["points"] = float(_number(where, "points", table["points"], lambda value: value >= 0, "of 0 or more"))
     if "role" in table:
         settings["role"] = CaseRole(_choice(where, "role", table["role"], CaseRole))
+    if "step" in table:
+        settings["step"] = Step(_choice(where, "step", table["step"], Step))
     limits: dict[str, float | int] = {}
     for name in _LIMITS:
         if name in table:
@@ -239,7 +247,7 @@ def _number(where: str, key: str, value: object, is_right: Callable[[float], boo
     return value
 
 
-def _choice(where: str, key: str, value: object, choices: type[GroupRule] | type[CaseRole]) -> str:
+def _choice(where: str, key: str, value: object, choices: type[GroupRule] | type[CaseRole] | type[Step]) -> str:
     if value not in [str(choice) for choice in choices]:
         raise _refusal(where, f"{key} is one of {', '.join(choices)}, not {value!r}")
     return str(value)

@@ -17,19 +17,29 @@ DEFAULT_BASE = "python:3.11-slim"
 BUILD_TIMEOUT_S = 600  # pulling a base image over a slow line
 
 
-def build(tag: str, base: str, names: Collection[str] = ()) -> Iterator[str]:
+def build(tag: str, base: str, names: Collection[str] = (), proved: Collection[str] = ()) -> Iterator[str]:
     """
-    Build the executor image as `tag` from `base`, with the tool chains of the languages that `names` tells.
+    Build the executor image as `tag` from `base`.
+
+    Args:
+        names: languages whose tool chains go into it.
+        proved: languages whose tools for the step `prove` do.
 
     Yields the engine's progress, a line at a time.
 
     Raises:
-        ConfigError: there is no such language.
+        ConfigError: there is no such language, or no package with its tool.
         SandboxUnavailable: no engine answers, or the build failed; the text says why.
     """
-    if unknown := set(names) - languages().keys():
+    if unknown := {*names, *proved} - languages().keys():
         raise ConfigError(f"no language {', '.join(sorted(unknown))}; there is {', '.join(languages())}")
-    packages = sorted({package for name in names for package in languages()[name].packages})
+    wanted = {package for name in names for package in languages()[name].packages}
+    for name in proved:
+        proof = languages()[name].proof
+        if proof is None or not proof.packages:
+            raise ConfigError(f"{name}.toml names no package with a tool that proves {name} programs")
+        wanted.update(proof.packages)
+    packages = sorted(wanted)
     try:
         api = docker.from_env(timeout=BUILD_TIMEOUT_S).api
         stream = api.build(

@@ -1,178 +1,94 @@
 """
-Outputs before a checker: one job for all outputs of an attempt, in executors that run no student's program.
+One attempt's results, as its runs come in: just ended, or kept from an earlier attempt. Pure.
 
-The programs have all run by then. So a group that stops early has had more of
-its cases run than its points need; what is told of them is what would have
-been told if they had not. An interactor is another matter: it judges each case
-while its program runs (`judge_exchange`).
+Grading and judging anew both go through here, so that a verdict and a score
+are the same whichever of the two found them.
 """
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from submitter import scoring
-from submitter.checkers import CheckerBroken, Judgement, broken, checking_job, judgement_of
-from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
-from submitter.model import (
-    Assignment,
-    CaseKind,
-    CaseResult,
-    Ending,
-    Exchange,
-    Limits,
-    Remarks,
-    RunResult,
-    TestCase,
-    Verdict,
-)
-from submitter.ports import Sandbox
+from submitter.exchanges import judge_exchange
+from submitter.languages import Language, languages
+from submitter.model import Assignment, CaseResult, Ending, Exchange, GradeReport, Limits, RunResult
 from submitter.scoring import Progress
-from submitter.verdict import judge_case
+from submitter.test_sets import Recipe, was_starved
+from submitter.verdict import judge_case, summarize
 
-BOTH_WAITED = (
-    "took too long: your program and the assignment's judge each waited for the other to say something. "
-    "Does your program print all that is asked for, end each line, and flush its output before it reads?"
-)
+NOT_RUN = RunResult(ending=Ending.NOT_RUN)
 
 
-def ask_checker(
-    sandbox: Sandbox, assignment: Assignment, results: Sequence[CaseResult], go_on: Callable[[], None]
-) -> list[CaseResult]:
+class Judging:
     """
-    The results of an attempt after its assignment's checker has judged those that are accepted so far.
+    Judges the cases of an assignment, each by its index; `order` has them as they run.
+
+    `broken` is the run of a case that told that the program does not compile: then it is every case's.
 
     Args:
-        results: of all cases, in the assignment's order; of programs that have ended.
-        go_on: called after each output; an exception of it ends the run, and passes.
+        recipe: what the runs came of; None: that is not known, and none of them will be kept.
 
     Raises:
-        SubmissionRejected: the checker failed: its own fault, so that nothing can be said of the program.
-        SandboxUnavailable: ours.
+        AssignmentRefused: its groups make no sense.
     """
-    assert assignment.checker is not None
-    progress = Progress(assignment.cases, assignment.groups)
-    to_judge = [index for index in progress.order if results[index].verdict is Verdict.ACCEPTED]
-    if not to_judge:
-        return list(results)
-    cases = [assignment.cases[index] for index in to_judge]
-    job = checking_job(assignment.checker, cases, [results[index].run.stdout for index in to_judge])
-    job = dataclasses.replace(job, is_wanted=lambda number: progress.is_wanted(to_judge[number]))
-    judged: dict[int, CaseResult] = {}
-    with contextlib.closing(sandbox.run(job)) as runs:
-        for index in progress.order:
-            result = results[index]
-            if result.verdict is Verdict.ACCEPTED:
-                run = next(runs)
-                go_on()
-                result = _skipped(result) if run.ending is Ending.NOT_RUN else _judged(result, run)
-            elif progress.is_wanted(index) is False:
-                result = _skipped(result)
-            if result.verdict is Verdict.SKIPPED and result.reason is None:
-                result = dataclasses.replace(result, reason=progress.reason(index))
-            judged[index] = result
-            progress.note(index, result.fraction)
-        for _ in runs:  # there is none; but only now the executor can say that it has put all away
-            raise SandboxUnavailable("more outputs were judged than there are")
-    return [judged[index] for index in range(len(results))]
+
+    def __init__(self, assignment: Assignment, recipe: Recipe | None) -> None:
+        self._assignment = assignment
+        self._recipe = recipe
+        self._progress = Progress(assignment.cases, assignment.groups)
+        self._language = languages()[assignment.language]
+        self._results: dict[int, CaseResult] = {}
+        self._build_hangs_on_time = False
+        self._comparison = assignment.comparison if assignment.checker is None else None
+        self.order = self._progress.order
+        self.broken: RunResult | None = None
+
+    def limits_of(self, index: int) -> Limits:
+        """What a program may use: the assignment's, or the case's own, as the language has them."""
+        assignment = self._assignment
+        return self._language.limits(assignment.limits.overridden(assignment.cases[index].limits))
+
+    def is_wanted(self, index: int) -> bool | None:
+        """Whether a case is to be run; None as long as that depends on others."""
+        return True if self.broken is not None else self._progress.is_wanted(index)
+
+    def take(self, index: int, ran: RunResult | Exchange) -> None:
+        """
+        A case's run has ended, or is not to be (`NOT_RUN`).
+
+        Raises:
+            SubmissionRejected: the interactor of an exchange failed.
+            SandboxUnavailable: it could not be run.
+        """
+        run = ran if isinstance(ran, RunResult) else ran.run
+        case = self._assignment.cases[index]
+        reason = self._progress.reason(index) if run.ending is Ending.NOT_RUN else None
+        if isinstance(ran, Exchange):
+            result = judge_exchange(self.limits_of(index), case, ran, reason)
+        else:
+            result = judge_case(self.limits_of(index), self._comparison, case, run, reason)
+        # Of a build that was too slow only the first case has its time.
+        self._build_hangs_on_time = self._build_hangs_on_time or _is_slow_build(self._language, run)
+        is_named = run.ending is not Ending.NOT_RUN and not self._build_hangs_on_time
+        if self._recipe is not None and is_named:
+            result = replace(result, run_key=self._recipe.key(case))
+        if run.ending is Ending.COMPILE_ERROR:
+            self.broken = replace(run, cpu_time_s=0.0, wall_time_s=0.0)
+        self._results[index] = result
+        self._progress.note(index, result.fraction)
+
+    def results(self) -> list[CaseResult]:
+        """When every case has its own; what a checker has yet to judge is accepted until then."""
+        return [self._results[index] for index in range(len(self._assignment.cases))]
+
+    def report(self) -> GradeReport:
+        """When every case has its result, and no checker is to be asked."""
+        return summarize(self.results(), self._assignment.groups)
 
 
-def judge_exchange(limits: Limits, case: TestCase, exchange: Exchange, reason: str | None) -> CaseResult:
-    """
-    A case's result where an interactor judges.
-
-    What the program did wrong by itself decides, unless the interactor had rejected it before that.
-
-    Args:
-        limits: those that the program ran with.
-        reason: of a case that was not run, why, in words for its student.
-
-    Raises:
-        SubmissionRejected: the interactor failed: its own fault, so that nothing can be said of the program.
-        SandboxUnavailable: ours.
-    """
-    run, said = exchange.run, exchange.judge
-    result = judge_case(limits, None, case, run, reason)
-    if exchange.both_waited:
-        return dataclasses.replace(result, reason=BOTH_WAITED)
-    if run.ending is Ending.NOT_RUN and said.ending is not Ending.NOT_RUN:
-        return _judged(result, said)  # which has not come to run, and that is its fault
-    crashed_late = result.verdict is Verdict.RUNTIME_ERROR and exchange.judge_ended_first
-    if result.verdict is Verdict.ACCEPTED or crashed_late:
-        judged = _judged(result, said)
-        return result if crashed_late and judged.verdict is Verdict.ACCEPTED else judged
-    return result
-
-
-def _judged(result: CaseResult, run: RunResult) -> CaseResult:
-    if run.ending is Ending.SETUP_FAILED:
-        raise SandboxUnavailable("the executor could not run the checker")
-    try:
-        judgement = judgement_of(run)
-    except CheckerBroken as exc:
-        raise broken(result.case, exc) from exc
-    remarks = _remarks(result.case.kind, judgement)
-    return dataclasses.replace(
-        result,
-        verdict=Verdict.ACCEPTED if judgement.is_accepted else Verdict.WRONG_ANSWER,
-        points=scoring.points_of(result.case, judgement.fraction),
-        partial=judgement.partial,
-        remarks=remarks,
-        reason=_in_words(judgement, remarks),
+def _is_slow_build(language: Language, run: RunResult) -> bool:
+    """Whether a compiler was ended by the clock, or might have been on a machine with more room."""
+    limits = language.build_limits
+    return (
+        run.ending is Ending.COMPILE_ERROR
+        and bool(language.build)
+        and (run.cpu_time_s >= limits.cpu_time_s or run.wall_time_s >= limits.wall_time_s or was_starved(run))
     )
-
-
-def _in_words(judgement: Judgement, remarks: Remarks) -> str | None:
-    """For the student. The expected output is not told: it is one of perhaps many that would be accepted."""
-    if not judgement.is_accepted:
-        text = "not accepted by the assignment's checker"
-    elif judgement.fraction < 1:
-        text = f"accepted for {100 * judgement.fraction:.4g} % of its points"
-    else:
-        text = "accepted" if remarks.team else ""
-    return "\n".join(filter(None, (text, remarks.team))) or None
-
-
-def _remarks(kind: CaseKind, judgement: Judgement) -> Remarks:
-    """Nothing for the student of a hidden case: what there is not cannot get out."""
-    remarks = judgement.remarks
-    if kind is CaseKind.TEST or not remarks.team:
-        return remarks
-    return Remarks("", "\n".join(filter(None, (remarks.judge, f"(to the student, of a test case: {remarks.team})"))))
-
-
-def _skipped(result: CaseResult) -> CaseResult:
-    """As if it had not been run."""
-    if result.verdict is Verdict.SKIPPED:
-        return result
-    return CaseResult(
-        result.case, RunResult(ending=Ending.NOT_RUN), Verdict.SKIPPED, scoring.points_of(result.case, 0.0)
-    )
-
-
-def try_checker(sandbox: Sandbox, assignment: Assignment) -> list[str]:
-    """
-    Have an assignment's checker judge the expected output of every case, as if a program had printed it.
-
-    Returns the names of the cases whose own it does not accept, which it need not.
-
-    Raises:
-        AssignmentRefused: it fails on one; the text has all that it said.
-        SandboxUnavailable: programs cannot be run here.
-    """
-    cases = tuple(dataclasses.replace(case, group=None) for case in assignment.cases)
-    printed = [
-        CaseResult(
-            case,
-            RunResult(ending=Ending.EXITED, exit_code=0, stdout=case.expected.encode()),
-            Verdict.ACCEPTED,
-            case.points,
-        )
-        for case in cases
-    ]
-    alone = dataclasses.replace(assignment, cases=cases, groups=())
-    try:
-        results = ask_checker(sandbox, alone, printed, lambda: None)
-    except SubmissionRejected as exc:
-        raise AssignmentRefused(exc.detail or str(exc)) from exc
-    return [one.case.name for one in results if one.verdict is not Verdict.ACCEPTED]

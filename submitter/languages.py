@@ -13,14 +13,16 @@ from types import MappingProxyType
 from typing import Any
 
 from submitter.errors import ConfigError
-from submitter.model import MIB, Limits
+from submitter.model import MIB, Limits, Step
 from submitter.resources import resource
 
 PROGRAM_DIRECTORY = "/usr/src/submitter"  # where an executor shows a program, and what was built of it
 DEFAULT = "python"
+SOURCES = "{sources}"  # a whole word of a build
 BUILD_LIMITS = Limits(
     cpu_time_s=10.0, wall_time_s=30.0, memory_bytes=512 * MIB, output_bytes=MIB, file_bytes=64 * MIB, processes=32
 )
+PROOF_LIMITS = dataclasses.replace(BUILD_LIMITS, cpu_time_s=30.0, wall_time_s=90.0)
 _BUILD_KEYS = {
     "cpu_time_s": ("cpu_time_s", 1),
     "wall_time_s": ("wall_time_s", 1),
@@ -31,13 +33,35 @@ _BUILD_KEYS = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """
+    The tool that checks a program without running it, as the table `prove` of a language's file describes it.
+
+    `command`, `packages`, `version` and `address_space` are what they are of a
+    language. An exit code is in one of `accepted`, `refused` (it found something)
+    and `broken` (the tool is not there or cannot work, whatever the program is),
+    or it says that the tool could not deal with the program.
+    """
+
+    command: tuple[str, ...]
+    version: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    accepted: tuple[int, ...] = (0,)
+    refused: tuple[int, ...] = (1,)
+    broken: tuple[int, ...] = ()
+    address_space: bool = True
+    limits: Limits = PROOF_LIMITS
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """
     One language, as its file describes it.
 
     `build` and `run` are argument vectors in which {source}, {stem} and
     {memory_mib} stand for the program's path, its name without extension and
-    the case's memory limit. Without `run` it is Python, which an executor runs
+    the case's memory limit; in `build`, a word {sources} stands for the paths of
+    all files of the program that are in this language. Without `run` it is Python, which an executor runs
     by itself. `packages` are Debian's, for the image; `shown` are globs of what
     the tool chain reads beside /usr.
     """
@@ -55,6 +79,7 @@ class Language:
     address_space: bool = True
     extra_processes: int = 0
     build_limits: Limits = BUILD_LIMITS
+    proof: Proof | None = None
 
     def limits(self, limits: Limits) -> Limits:
         """An assignment's limits as a program in this language has them: more time, and room for its runtime."""
@@ -65,17 +90,32 @@ class Language:
             processes=limits.processes + self.extra_processes,
         )
 
-    def commands(self, file_name: str, limits: Limits) -> dict[str, Any] | None:
-        """What an executor is told of it, in the words of the wire; None for Python."""
-        if not self.run:
-            return None
+    def commands(
+        self, file_name: str, limits: Limits, step: Step = Step.RUN, *, is_unpacked: bool = False
+    ) -> dict[str, Any] | None:
+        """
+        What an executor is told of it, in the words of the wire; None for Python programs that are run.
+
+        `is_unpacked`: which files there are is known in the box alone, which then looks for them.
+        """
         words = {
             "source": f"{PROGRAM_DIRECTORY}/{file_name}",
             "stem": Path(file_name).stem,
             "memory_mib": str(max(1, limits.memory_bytes // MIB)),
         }
+        if step is Step.PROVE:
+            assert self.proof is not None
+            return {
+                "build": None,
+                "build_limits": limits_document(self.build_limits),
+                "run": [word.format_map(words) for word in self.proof.command],
+                "address_space": self.proof.address_space,
+            }
+        if not self.run:
+            return None
+        sources = f"{SOURCES}{''.join(_extensions(self))}" if is_unpacked else words["source"]
         return {
-            "build": [word.format_map(words) for word in self.build] or None,
+            "build": [sources if word == SOURCES else word.format_map(words) for word in self.build] or None,
             "build_limits": limits_document(self.build_limits),
             "run": [word.format_map(words) for word in self.run],
             "address_space": self.address_space,
@@ -134,29 +174,35 @@ def read_language(path: Path) -> Language:
     """
     try:
         document = tomllib.loads(path.read_text())
-        build_limits = _build_limits(document.pop("build_limits", {}))
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
-        }
-        language = Language(name=path.stem, build_limits=build_limits, **values)
+        build_limits = _limits(document.pop("build_limits", {}), BUILD_LIMITS)
+        proof = _proof(document.pop("prove")) if "prove" in document else None
+        language = Language(name=path.stem, build_limits=build_limits, proof=proof, **_values(document))
         _check(language)
     except (OSError, ValueError, TypeError) as exc:  # tomllib's error is a ValueError
         raise ConfigError(f"the language in {path} cannot be used: {exc}") from exc
     return language
 
 
-def _build_limits(document: dict[str, float]) -> Limits:
+def _values(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+
+
+def _proof(document: dict[str, Any]) -> Proof:
+    if not isinstance(document, dict):
+        raise ValueError("prove is a table, which begins with [prove]")
+    limits = _limits(document.pop("limits", {}), PROOF_LIMITS)
+    return Proof(limits=limits, **_values(document))
+
+
+def _limits(document: dict[str, float], usual: Limits) -> Limits:
     if unknown := document.keys() - _BUILD_KEYS.keys():
         raise ValueError(f"no limit of a build is called {', '.join(sorted(unknown))}")
     values = {_BUILD_KEYS[name][0]: value * _BUILD_KEYS[name][1] for name, value in document.items()}
-    return dataclasses.replace(BUILD_LIMITS, **values)  # type: ignore[arg-type]
+    return dataclasses.replace(usual, **values)  # type: ignore[arg-type]
 
 
 def _check(language: Language) -> None:
-    for name in ("other_extensions", "packages", "shown", "version", "build", "run"):
-        value = getattr(language, name)
-        if not (isinstance(value, tuple) and all(isinstance(word, str) and word for word in value)):
-            raise ValueError(f"{name} is not a list of texts")
+    _check_texts(language, ("other_extensions", "packages", "shown", "version", "build", "run"))
     for extension in _extensions(language):
         if not (extension[:1] == "." and extension[1:].isalnum() and extension not in {".json", ".out"}):
             raise ValueError(f"{extension!r} is no extension that a program can have; one is '.c'")
@@ -168,10 +214,36 @@ def _check(language: Language) -> None:
         raise ValueError("it has no version, a command that tells which tool chain is there")
     if language.build and not language.run:
         raise ValueError("it has build and no run")
+    if language.proof is not None:
+        _check_proof(language.proof)
     try:
         language.commands(f"x{language.extension}", Limits())
+        if language.proof is not None:
+            language.commands(f"x{language.extension}", Limits(), Step.PROVE)
     except (KeyError, IndexError) as exc:
-        raise ValueError("build and run may hold {source}, {stem} and {memory_mib}, nothing else in braces") from exc
+        raise ValueError(
+            "build, run and prove may hold {source}, {stem} and {memory_mib}, and build the word {sources}; "
+            "nothing else in braces"
+        ) from exc
+
+
+def _check_texts(one: Language | Proof, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(one, name)
+        if not (isinstance(value, tuple) and all(isinstance(word, str) and word for word in value)):
+            raise ValueError(f"{name} is not a list of texts")
+
+
+def _check_proof(proof: Proof) -> None:
+    _check_texts(proof, ("command", "version", "packages"))
+    if not (proof.command and proof.version):
+        raise ValueError("prove needs a command, and a version, a command that tells which tool is there")
+    told = [proof.accepted, proof.refused, proof.broken]
+    codes = [code for one in told for code in (one if isinstance(one, tuple) else [None])]
+    if not all(type(code) is int and 0 <= code <= 255 for code in codes) or len(set(codes)) < len(codes):
+        raise ValueError("accepted, refused and broken are lists of exit codes, from 0 to 255, none of them twice")
+    if not (proof.accepted and proof.refused):
+        raise ValueError("prove accepts no exit code or refuses none: every program would fare alike")
 
 
 def _extensions(language: Language) -> tuple[str, ...]:

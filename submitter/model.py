@@ -17,6 +17,7 @@ from submitter.comparison import Comparison as Comparison
 from submitter.comparison import Hint
 from submitter.points import NO_OVERRIDES, CaseRole, Group, GroupResult, LimitOverrides
 from submitter.policy import Level, Policy, Terms, View
+from submitter.supplies import Supplies
 
 MIB = 1024 * 1024
 WALL_STRETCH = 4  # times its wall time limit, at the most, is what a case may take on a machine short of processors
@@ -39,6 +40,13 @@ class InputMode(StrEnum):
     ARGUMENT = "argument"  # the whole text is argv[1]
     ARGUMENTS = "arguments"  # split as a POSIX shell would, nothing expanded
     STDIN = "stdin"  # the text and a final newline, on standard input
+
+
+class Step(StrEnum):
+    """What a case does with the program."""
+
+    RUN = "run"  # runs it, and compares what it prints
+    PROVE = "prove"  # has it checked, without running it, by the tool that its language names
 
 
 class SubmissionState(StrEnum):
@@ -86,6 +94,10 @@ class Ending(StrEnum):
     SETUP_FAILED = "setup_failed"  # ours: the case could not be prepared or started
     STOPPED = "stopped"  # by us: whom it spoke to had made up its mind
     NOT_RUN = "not_run"  # nobody wanted it any more; never said by an executor
+    # What a tool has said of the program, in a prove step. An executor only knows that the tool ended.
+    PROVED = "proved"  # it found nothing to object to
+    REFUTED = "refuted"  # it did
+    TOOL_FAILED = "tool_failed"  # it could not deal with the program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +189,7 @@ class TestCase:
     One input and its expected output; `ordinal` counts from 1 within its kind.
 
     `group` is the name of the group it belongs to; bonus and penalty cases are in none.
+    A case of the step PROVE has neither: both are empty.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
@@ -189,6 +202,7 @@ class TestCase:
     group: str | None = None
     role: CaseRole = CaseRole.REGULAR
     limits: LimitOverrides = NO_OVERRIDES
+    step: Step = Step.RUN
 
     @property
     def name(self) -> str:
@@ -228,6 +242,7 @@ class Assignment:
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
     policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
+    supplies: Supplies = field(default_factory=Supplies)  # files, and what archives are to have in them
 
     @property
     def is_interactive(self) -> bool:
@@ -257,6 +272,7 @@ class CaseInput:
     arguments: tuple[str, ...]
     stdin: bytes = field(default=b"", repr=False)
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    step: Step = Step.RUN
 
     def __post_init__(self) -> None:
         for name, _ in self.files:
@@ -305,7 +321,9 @@ class Job:
     """
     One program to run against inputs, as a sandbox gets it.
 
-    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>.
+    `file_name` is what the program is called where it runs: /usr/src/submitter/<file_name>. `is_archive`: `program` is
+    a zip or tar with that file in it. `files` is an archive of the assignment's, for the program to find. `preload` are
+    modules that it may find ready; what it prints does not depend on that.
     `is_wanted` says of an input, by its index, whether it is to be run: None as
     long as that depends on results that were not given yet, which none does
     whose predecessors' results were all given.
@@ -318,10 +336,23 @@ class Job:
     language: str
     limits: Limits
     inputs: tuple[CaseInput, ...]
+    is_archive: bool = False
+    files: bytes | None = field(default=None, repr=False)
+    preload: tuple[str, ...] = ()
     is_wanted: Callable[[int], bool | None] = field(default=always, compare=False, repr=False)
     role: Role = Role.STUDENT
     collect: tuple[str, ...] = ()
     streamed: bool = False  # whether another program speaks to it while it runs; only in `Sandbox.converse`
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether there is anything to unpack before it can run."""
+        return self.is_archive or self.files is not None
+
+    @property
+    def step(self) -> Step:
+        """Of its inputs, where all have the same: executors get no other jobs (steps.run_in_steps)."""
+        return self.inputs[0].step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,8 +415,9 @@ class CaseResult:
     A case, how its run went and what it is worth.
 
     `points` are less than 0 for a penalty case that failed. What a group is worth
-    is not in them. `reason` says, in words for its student, why it was not run or what a
-    checker made of it.
+    is not in them. `reason` says, in words for its student, why it was not run or
+    what a checker made of it. `run_key` names all that the run came of
+    (test_sets.Recipe), None where that is not known.
     """
 
     case: TestCase
@@ -395,6 +427,7 @@ class CaseResult:
     hint: Hint | None = None  # of a wrong answer, of `test` cases alone
     partial: float | None = None  # the fraction it earned, 0 to 1; None: all if it was accepted, else nothing
     reason: str | None = None
+    run_key: str | None = None
     remarks: Remarks | None = None  # of a checker, if one has judged it
 
     @property
@@ -403,6 +436,29 @@ class CaseResult:
         if self.partial is not None:
             return self.partial
         return 1.0 if self.verdict is Verdict.ACCEPTED else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What programs run in: `image` is a digest of the interpreter and the executor, `isolation` as in `docker/box`."""
+
+    image: str
+    isolation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phases:
+    """
+    Where an attempt's time went, in seconds; None where that is not known.
+
+    `fetch_s`: metadata, program and cases; `wait_s`: until an executor began with
+    the first case; `run_s`: from there to the last answer; `judge_s`: the judgement.
+    """
+
+    fetch_s: float | None = None
+    wait_s: float | None = None
+    run_s: float | None = None
+    judge_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +470,8 @@ class GradeReport:
     max_score: float
     execution_time_s: float  # wall time of all runs together
     groups: tuple[GroupResult, ...] = ()
+    environment: Environment | None = None
+    phases: Phases = field(default_factory=Phases)
 
     @property
     def passed_everything(self) -> bool:
@@ -445,7 +503,9 @@ class AttemptStart:
     `upload` is the program's version, None if there is no program; `message_id`
     the message that asked for the attempt, None if a command did; `lease_s` for
     how many seconds nobody else may grade the same upload; `handed_in_at` when
-    the program was uploaded, by the bucket's clock.
+    the program was uploaded, by the bucket's clock. `assignment` is what it is
+    judged by, as it was loaded, and `program_digest` the sha256 of the program;
+    None where it did not come so far. `plan_id` is of the plan that it carries out.
     """
 
     key: SubmissionKey
@@ -457,6 +517,9 @@ class AttemptStart:
     message_id: str | None = None
     lease_s: float = 120.0
     handed_in_at: datetime | None = None
+    assignment: Assignment | None = field(default=None, repr=False)
+    program_digest: str | None = None
+    plan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -540,6 +603,7 @@ class PublishedResult:
 
     `report` has the cases as they are now. One that was changed since, or is
     gone, is named in `changed`, and its input and expected output are empty.
+    `test_set` is the number of the version that it was judged by, where that is known.
     """
 
     report: GradeReport
@@ -547,6 +611,7 @@ class PublishedResult:
     terms: Terms  # only the side of the points, as it was recorded
     view: View  # what was shown last
     changed: frozenset[str] = frozenset()  # names of cases
+    test_set: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -300,6 +300,11 @@ class Terms:
     note: str | None = None  # for the student: that less is shown than could be, and when there will be more
     more_at: datetime | None = None  # the first moment that is known at which there may be more
 
+    @property
+    def of_points(self) -> "Terms":
+        """Without the side of what is shown, which has to be asked for anew whenever a result is shown."""
+        return Terms(handed_in_at=self.handed_in_at, late_s=self.late_s, penalty=self.penalty)
+
     def after_penalty(self, points: float) -> float:
         """Points that were lost by other rules are not given back by being late."""
         return points if points <= 0 else round(points * (1.0 - self.penalty), 6)

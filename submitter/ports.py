@@ -17,6 +17,7 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     Checker,
+    Environment,
     Exchange,
     Job,
     Notice,
@@ -30,7 +31,9 @@ from submitter.model import (
     SubmissionState,
     SubmissionSummary,
 )
-from submitter.policy import Policy, Tried
+from submitter.policy import Policy, Tried, View
+from submitter.supplies import Supplies
+from submitter.test_sets import Content, Plan, ShownResult, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,10 @@ class SubmissionQueue(Protocol):
 
     def send(self, body: str, group: str | None = None) -> None:
         """Put a message on the queue; `group` is whose it is (protocol.message_group), for a fair order."""
+        ...
+
+    def waiting(self) -> int:
+        """About how many messages could be received now."""
         ...
 
     def check(self) -> None:
@@ -122,6 +129,22 @@ class Turn(Protocol):
 
     results_version: str | None
     """Of the results.json that lies there, as the last turn that published told; None if nothing was published yet."""
+
+    test_set: int | None
+    """The number of the test set that the attempt is judged by, where that is known."""
+
+    published_attempt: int | None
+    """Whose result the student sees now."""
+
+    published_view: View | None
+    """How much of that one the student was last shown; None if that is not known."""
+
+    is_alone: bool
+    """
+    Whether no other attempt can have written to the bucket what is not known here.
+
+    None began after the one whose result the student sees, and every one before that has its outcome.
+    """
 
     unknown_tokens: int
     """How many of the submission's tokens nobody registered."""
@@ -203,11 +226,57 @@ class Mailer(Protocol):
         ...
 
 
+class RejudgeStore(Protocol):
+    """Test sets, runs and plans as they are kept, to judge anew without running. All methods raise CasesUnavailable."""
+
+    def note_test_set(self, assignment: Assignment) -> int:
+        """The number of this version of the assignment's test set, which is kept from now on; from 1, by content."""
+        ...
+
+    def load_test_set(self, ref: AssignmentRef, number: int) -> Content | None:
+        """A version as it was noted; None if there is none."""
+        ...
+
+    def published(
+        self, ref: AssignmentRef, most: int, after: str = "", among: Collection[str] | None = None
+    ) -> Sequence[ShownResult]:
+        """
+        Graded submissions of an assignment as their students see them, at most `most`, by subid.
+
+        Only those after the subid `after`, and `among` these, if that is given.
+        """
+        ...
+
+    def kept_runs(self, wanted: Mapping[int, Collection[str]]) -> Mapping[tuple[int, str], RunResult]:
+        """
+        Runs that may be judged again, by attempt and run key, as far as there are such.
+
+        Args:
+            wanted: run keys by attempt: the attempt's own run is given, or else the latest of any attempt.
+        """
+        ...
+
+    def save_plan(self, plan: Plan) -> int:
+        """Keep a plan; returns its id."""
+        ...
+
+    def load_plan(self, plan_id: int) -> Plan | None:
+        """As it was saved."""
+        ...
+
+    def standing(self, plan_id: int) -> Mapping[str, Standing]:
+        """By subid, what has become of each of a plan's submissions since it was made."""
+        ...
+
+
 class CaseStore(Protocol):
     """Assignments, cases, registrations, submissions and results. All methods raise CasesUnavailable."""
 
     @property
     def notices(self) -> NoticeStore: ...
+
+    @property
+    def rejudging(self) -> RejudgeStore: ...
 
     def load_assignment(self, ref: AssignmentRef) -> Assignment | None:
         """
@@ -239,6 +308,10 @@ class CaseStore(Protocol):
         Raises:
             AssignmentRefused: it cannot be stored.
         """
+        ...
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        """Change the assignment's files and what programs are called, and nothing else; False if it is unknown."""
         ...
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:
@@ -309,6 +382,16 @@ class CaseStore(Protocol):
         """
         ...
 
+    def rejudge_turn(self, start: AttemptStart) -> AbstractContextManager[Turn]:
+        """
+        Begin an attempt that needs no run and wait for its turn, all at once; the attempt ends with the turn.
+
+        A turn in which nothing is recorded leaves no trace of the attempt; nor does an exception.
+
+        Raises: as `begin_attempt`, what that does.
+        """
+        ...
+
     def reshow_turn(self, ref: AssignmentRef, subid: str) -> AbstractContextManager[Reshowing | None]:
         """
         Wait for the submission's turn (bounded) and hold it; None if no graded result of it is published.
@@ -328,6 +411,11 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str:
         """What it is, for people: `docker`, `bubblewrap`."""
+        ...
+
+    @property
+    def environment(self) -> Environment | None:
+        """What programs run in now; None if that cannot be told, and then no run is kept to be judged again."""
         ...
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:

@@ -13,8 +13,10 @@ made beside each other, in threads of their own (`_beside`).
 import contextlib
 import contextvars
 import dataclasses
+import functools
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Literal, TypeVar
@@ -35,10 +37,11 @@ from submitter.grading import Grader
 from submitter.languages import languages
 from submitter.lease import Lease
 from submitter.model import Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
-from submitter.policy import Policy
+from submitter.policy import Level, Policy, View
 from submitter.ports import CaseStore, ResultStore, Turn
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.results import encode_graded, encode_out, encode_rejected
+from submitter.test_sets import program_digest
 
 log = structlog.get_logger()
 
@@ -54,7 +57,8 @@ class _Attempt:
     language: str = "python"
     upload: str | None = None  # the program's version
     handed_in_at: datetime | None = None  # the program, by the bucket's clock
-    policy: Policy = dataclasses.field(default_factory=Policy)
+    assignment: Assignment | None = None
+    program_digest: str | None = None
     missing: str | None = None  # the key at which a file was looked for in vain
 
     @property
@@ -71,6 +75,7 @@ class SubmissionProcessor:
         self._results = results
         self._grader = grader
         self._worker = worker
+        self._publisher = Publisher(cases, results)
 
     def process(self, key: SubmissionKey, lease: Lease, *, still_wait: bool = True, dry_run: bool = False) -> Outcome:
         """
@@ -89,6 +94,7 @@ class SubmissionProcessor:
         """
         attempt = _Attempt(Metadata(key, ()))
         outcome = None
+        began_s = time.monotonic()
         try:
             assignment, program = self._fetch(key, attempt, still_wait)
             # Of a graded submission the program alone matters: its metadata may be the same in every upload.
@@ -101,19 +107,30 @@ class SubmissionProcessor:
             if attempt.missing != key.metadata:
                 attempt.metadata_version = attempt.metadata_version or self._results.version(key.metadata)
             watched = {attempt.program_key: attempt.upload, key.metadata: attempt.metadata_version}
+        fetch_s = time.monotonic() - began_s
 
         with contextlib.nullcontext() if dry_run else self._attempt(key, attempt, lease) as attempt_id:
             if outcome is None:
                 try:
                     report = self._grader.grade(assignment, program.data, key.subid, lease.refuse_if_lost)
-                    outcome = Outcome(report=report, terms=attempt.policy.on_points(attempt.handed_in_at))
+                    phases = dataclasses.replace(report.phases, fetch_s=fetch_s)
+                    report = dataclasses.replace(report, phases=phases)
+                    outcome = Outcome(report=report, terms=assignment.policy.on_points(attempt.handed_in_at))
                 except SubmissionRejected as exc:
                     outcome = Outcome(reason=str(exc), detail=exc.detail)
             if attempt_id is not None:
                 crash.reached("P9")
                 lease.refuse_if_lost()
                 lease.uncover()
-                outcome = self._publish(key, attempt_id, attempt.policy, watched, outcome)
+                outcome = self._publisher.publish(
+                    Publication(
+                        key=key,
+                        turn=functools.partial(self._cases.publish_turn, attempt_id),
+                        policy=attempt.assignment.policy if attempt.assignment else Policy(),
+                        watched=watched,
+                        outcome=outcome,
+                    )
+                )
         _tell(outcome)
         return outcome
 
@@ -139,6 +156,7 @@ class SubmissionProcessor:
             raise SubmissionRejected("The submission's metadata never arrived. Submit again.")
         attempt.metadata_version = stored.version
         crash.reached("P3")
+        attempt.assignment = assignment
         metadata = attempt.metadata = parse_metadata(stored.data, key, languages())
         if metadata.unknown_fields:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
@@ -170,7 +188,7 @@ class SubmissionProcessor:
             attempt.missing = attempt.program_key
             raise SubmissionRejected("Your program never arrived, only its description did. Submit again.")
         attempt.upload, attempt.handed_in_at = program.version, program.modified_at
-        attempt.policy = assignment.policy
+        attempt.program_digest = program_digest(program.data)
         crash.reached("P4")
         return assignment, program
 
@@ -188,6 +206,8 @@ class SubmissionProcessor:
                 message_id=lease.message_id,
                 lease_s=lease.timeout_s,
                 handed_in_at=attempt.handed_in_at,
+                assignment=attempt.assignment,
+                program_digest=attempt.program_digest,
             )
         )
         lease.cover(attempt_id)
@@ -200,11 +220,18 @@ class SubmissionProcessor:
                 self._cases.end_attempt(attempt_id, _own_failure(exc))
             raise
 
-    # -- what goes out --------------------------------------------------------------------------------------------
 
-    def _publish(
-        self, key: SubmissionKey, attempt_id: int, policy: Policy, watched: dict[str, str | None], outcome: Outcome
-    ) -> Outcome:
+# -- what goes out ------------------------------------------------------------------------------------------------
+
+
+class Publisher:
+    """Publishes outcomes, each in its submission's turn. Safe to use from several threads."""
+
+    def __init__(self, cases: CaseStore, results: ResultStore) -> None:
+        self._cases = cases
+        self._results = results
+
+    def publish(self, sought: "Publication") -> Outcome:
         """
         Write over the result that Postgres says is there, if nothing newer was uploaded.
 
@@ -213,46 +240,50 @@ class SubmissionProcessor:
         seen before it; should that have changed once more, all is done again.
 
         Returns the outcome with what the policy let be shown of it.
+
+        Raises:
+            NewerUpload: something newer lies there; the outcome is in the history, not published.
         """
-        published = self._take_turn(attempt_id, key, policy, watched, outcome, lambda turn: turn.results_version)
+        published = self._take_turn(sought, lambda turn: turn.results_version)
         if published is None:
-            seen = self._results.version(key.results)
-            published = self._take_turn(attempt_id, key, policy, watched, outcome, lambda _: seen, is_last=True)
+            seen = self._results.version(sought.key.results)
+            published = self._take_turn(sought, lambda _: seen, is_last=True)
         crash.reached("P12")
         if not published:
             raise NewerUpload("a newer upload arrived meanwhile")
         return published
 
     def _take_turn(
-        self,
-        attempt_id: int,
-        key: SubmissionKey,
-        policy: Policy,
-        watched: dict[str, str | None],
-        outcome: Outcome,
-        seen: Callable[[Turn], str | None],
-        *,
-        is_last: bool = False,
+        self, sought: "Publication", seen: Callable[[Turn], str | None], *, is_last: bool = False
     ) -> Outcome | Literal[False] | None:
         """
         What was published; False if there is a newer upload.
 
         None, and nothing recorded, if another result than the one `seen` lies there.
         """
-        with self._cases.publish_turn(attempt_id) as turn:
+        with sought.turn() as turn:
             if turn.unknown_tokens:
                 log.warning("tokens_unknown", count=turn.unknown_tokens)
+            outcome = sought.outcome
             if outcome.report is not None:
-                outcome = dataclasses.replace(outcome, terms=policy.on_view(outcome.terms, turn.tried))
+                outcome = dataclasses.replace(outcome, terms=sought.policy.on_view(outcome.terms, turn.tried))
+            writes_out = not (sought.has_same_outputs and _shows_as_much(turn.published_view, outcome.terms.view))
             written = None
-            if all(self._results.version(name) == version for name, version in watched.items()):
-                written = self._write(key, outcome, seen(turn))
+            if sought.replaces in {None, turn.published_attempt} and (
+                # To take the place of one very result, it is enough that no newer one can lie there: a newer upload
+                # of which nobody began an attempt yet has its result still to come, and writes it over ours.
+                (sought.replaces is not None and turn.is_alone and not is_last)
+                or all(self._results.version(name) == version for name, version in sought.watched.items())
+            ):
+                written = self._write(sought.key, outcome, seen(turn), turn.test_set, writes_out=writes_out)
                 if written is None and not is_last:
                     return None
             turn.record(outcome, published=written is not None, results_version=written)
             return outcome if written is not None else False
 
-    def _write(self, key: SubmissionKey, outcome: Outcome, seen: str | None) -> str | None:
+    def _write(
+        self, key: SubmissionKey, outcome: Outcome, seen: str | None, test_set: int | None, *, writes_out: bool
+    ) -> str | None:
         """
         `.out` first, results.json last: a reader who sees the second has both.
 
@@ -260,16 +291,43 @@ class SubmissionProcessor:
         the turn's lock be lost on the way (Postgres restarts), a newer result stays.
         """
         if outcome.report is not None:
-            out = encode_out(outcome.report, outcome.terms.view)
-            results = encode_graded(key, outcome.report, outcome.terms)
+            out = encode_out(outcome.report, outcome.terms.view) if writes_out else b""
+            results = encode_graded(key, outcome.report, outcome.terms, test_set=test_set)
         else:
             assert outcome.reason is not None
             out, results = b"", encode_rejected(key, outcome.reason)  # an empty .out, so that no older one remains
-        self._results.put(key.out, out, "text/plain; charset=utf-8")
+        if writes_out:
+            self._results.put(key.out, out, "text/plain; charset=utf-8")
         crash.reached("P10")
         written = self._results.replace(key.results, results, "application/json", seen)
         crash.reached("P11")
         return written
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """
+    What is to be published, and under which conditions.
+
+    `turn` takes the submission's turn; `watched` are versions by key, which must
+    still be those in the bucket, where another attempt may have written; `replaces`
+    is the attempt whose result alone may be written over, None: any. `has_same_outputs`:
+    what that one's `test` cases printed is the outcome's, too, so that `.out` is written
+    only if it shows more or less.
+    """
+
+    key: SubmissionKey
+    turn: Callable[[], contextlib.AbstractContextManager[Turn]]
+    policy: Policy
+    watched: Mapping[str, str | None]
+    outcome: Outcome
+    replaces: int | None = None
+    has_same_outputs: bool = False
+
+
+def _shows_as_much(before: View | None, now: View) -> bool:
+    """Whether what `.out` holds is the same at both: outputs of `test` cases, or nothing."""
+    return before is not None and before.test.shows(Level.DIFF) == now.test.shows(Level.DIFF)
 
 
 def _beside(call: Callable[[], T]) -> "Future[T]":

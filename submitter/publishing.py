@@ -56,7 +56,7 @@ def _reshow(results: ResultStore, key: SubmissionKey, turn: Reshowing) -> Reshow
     [key] = forms
     result = turn.result
     terms = result.policy.on_view(result.terms, turn.tried)
-    document = encode_graded(key, result.report, terms, result.changed)
+    document = encode_graded(key, result.report, terms, result.changed, result.test_set)
     was, now = (view.test.shows(Level.DIFF) for view in (result.view, terms.view))
     if was != now:  # else it stays: what Postgres keeps of a long output is its beginning
         results.put(key.out, encode_out(result.report, terms.view), "text/plain; charset=utf-8")

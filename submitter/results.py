@@ -20,6 +20,7 @@ from submitter.model import (
     Ending,
     GradeReport,
     RunResult,
+    Step,
     SubmissionKey,
     TestCase,
     Verdict,
@@ -72,12 +73,18 @@ def encode_out(report: GradeReport, view: View = USUAL) -> bytes:
 
 
 def encode_graded(
-    key: SubmissionKey, report: GradeReport, terms: Terms = USUAL_TERMS, changed: frozenset[str] = frozenset()
+    key: SubmissionKey,
+    report: GradeReport,
+    terms: Terms = USUAL_TERMS,
+    changed: frozenset[str] = frozenset(),
+    test_set: int | None = None,
 ) -> bytes:
     """
     `<subid>.results.json` of a graded submission (docs/results.schema.json), with what the terms let its student see.
 
     `changed` are names of cases whose text is not the one that was graded: it is shown at no level.
+    `test_set` is the number of the test set's version, where it is known. Not its digest, from which a hidden expected
+    output could be guessed; nor the host and the phases, whose times are those of hidden cases, too.
     """
     view = terms.view
     shown = [one for one in report.case_results if view.of(one.case.kind).shows(Level.VERDICT)]
@@ -97,6 +104,8 @@ def encode_graded(
         | _feedback(terms)
         | {"execution_time": round(_visible_time_s(report, view), 3), "tests": tests}
         | ({"groups": [group_entry(group) for group in groups]} if groups else {})
+        | ({} if test_set is None else {"test_set": test_set})
+        | ({} if report.environment is None else {"image": report.environment.image})
     )
 
 
@@ -192,7 +201,7 @@ def reason_of(case: CaseAccount) -> str:
     texts, use = case.texts, case.use
     if texts is None or use is None:
         return case.verdict.long_name.replace("_", " ")
-    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None:
+    if case.verdict is Verdict.WRONG_ANSWER and texts.expected is None and case.step is Step.RUN:
         return "not the expected output"
     run = RunResult(
         ending=Ending.EXITED,  # `explain` goes by the verdict
@@ -204,7 +213,7 @@ def reason_of(case: CaseAccount) -> str:
         wall_time_s=use.wall_time_s,
         lost_bytes=texts.stdout_bytes - len(texts.stdout),
     )
-    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "")
+    judged = TestCase(case.kind, case.ordinal, texts.input or "", texts.expected or "", step=case.step)
     return explain(CaseResult(judged, run, case.verdict, 0.0, case.hint))
 
 
@@ -237,6 +246,8 @@ def explain(result: CaseResult) -> str:
     run = result.run
     if result.reason is not None:
         return result.reason
+    if result.case.step is Step.PROVE and (text := _explain_proof(result.verdict, run)):
+        return text
     match result.verdict:
         case Verdict.ACCEPTED:
             return "as expected"
@@ -265,6 +276,21 @@ def explain(result: CaseResult) -> str:
             return "the grader failed; this is not your fault"
 
 
+def _explain_proof(verdict: Verdict, run: RunResult) -> str | None:
+    """What the tool said, where it spoke of the program."""
+    said = showable(run.stdout + run.stderr, lost_bytes=run.lost_bytes)
+    match verdict:
+        case Verdict.ACCEPTED:
+            return "proved"
+        case Verdict.WRONG_ANSWER:
+            return f"not proved\n{said}"
+        case Verdict.RUNTIME_ERROR:
+            how = f"exit code {run.exit_code}" if run.signal is None else f"signal {run.signal}"
+            return f"the tool could not deal with the program: it ended with {how}\n{said}"
+        case _:
+            return None
+
+
 def _stderr_note(run: RunResult) -> str:
     return f"\n{showable(run.stderr)}" if run.stderr else ""
 
@@ -289,6 +315,8 @@ def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool 
         "visibility": "visible",
         "status": "passed" if result.verdict is Verdict.ACCEPTED and result.fraction == 1 else "failed",
     }
+    if case.step is not Step.RUN:
+        entry["step"] = str(case.step)
     if level.shows(Level.POINTS):
         entry |= {"score": result.points, "max_score": 0.0 if case.role is CaseRole.PENALTY else case.points}
         if case.group is not None:

@@ -26,6 +26,7 @@ from submitter.model import AssignmentRef, SubmissionKey
 from submitter.ports import CaseStore, ResultStore
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata
 from submitter.similarity import Fingerprints, Program, all_hashes, decode, fingerprint, lexer_for
+from submitter.supplies import archive_ending
 
 MAX_PROGRAM_BYTES = 1 << 20
 MAX_ALL_BYTES = 256 << 20  # of all programs, which are held in memory at once
@@ -135,6 +136,8 @@ def _fetch(store: ResultStore, ref: AssignmentRef, language: str, subid: str) ->
             continue
         if program is None:
             yield NotCompared(subid, f"{program_key} is not in the bucket")
+        elif archive_ending(program.data) is not None:
+            yield NotCompared(subid, "it is an archive, which is not unpacked here: unpack it, and name its files")
         else:
             yield Source(subid, program_key, program.data, frozenset(metadata.tokens))
     if not found:

@@ -11,6 +11,7 @@ from submitter.errors import SubmitterError
 from submitter.languages import languages
 from submitter.model import AssignmentRef, SubmissionKey
 from submitter.ports import ResultStore
+from submitter.supplies import archive_ending
 
 MAX_RESULTS_BYTES = 64 * 1024 * 1024
 LOOK_EVERY_S = 0.25
@@ -52,7 +53,8 @@ def upload(
         "tokens": list(tokens),
     }
     earlier_result = store.version(key.results)
-    store.put(key.program(languages()[language].extension), program, "text/plain; charset=utf-8")
+    content_type = "text/plain; charset=utf-8" if archive_ending(program) is None else "application/octet-stream"
+    store.put(key.program(languages()[language].extension), program, content_type)
     store.put(key.metadata, json.dumps(metadata).encode(), "application/json")
     return Submitted(key, earlier_result)
 

@@ -20,6 +20,7 @@ from submitter.model import (
     GradeReport,
     Limits,
     RunResult,
+    Step,
     TestCase,
     Verdict,
 )
@@ -66,6 +67,12 @@ def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
             return Verdict.TIME_LIMIT_EXCEEDED
         case Ending.WALL_LIMIT:
             return Verdict.WALL_TIME_LIMIT_EXCEEDED
+        case Ending.PROVED:
+            return Verdict.ACCEPTED
+        case Ending.REFUTED:
+            return Verdict.WRONG_ANSWER
+        case Ending.TOOL_FAILED:
+            return Verdict.RUNTIME_ERROR
         case Ending.EXITED | Ending.SIGNALED | Ending.STOPPED:
             pass
         case _:
@@ -95,7 +102,7 @@ def judge_case(
     verdict = judge_run(limits, comparison, run, expected)
     points = scoring.points_of(case, 1.0 if verdict is Verdict.ACCEPTED else 0.0)
     # Not even computed for a hidden case: what there is not cannot get out.
-    may_tell = verdict is Verdict.WRONG_ANSWER and case.kind is CaseKind.TEST
+    may_tell = verdict is Verdict.WRONG_ANSWER and case.kind is CaseKind.TEST and case.step is Step.RUN
     hint = hint_for(comparison, expected, run) if comparison is not None and may_tell else None
     return CaseResult(case, run, verdict, points, hint, reason=reason)
 

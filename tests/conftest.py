@@ -91,9 +91,16 @@ def new_database(server: str, template: str = "template1") -> Iterator[str]:
 # -- sandboxes ----------------------------------------------------------------------------------------------------
 
 
-def make_launcher(name: str, arguments: Sequence[str] = (), role: Role = Role.STUDENT) -> Launcher:
+def languages_image() -> str:
+    """The image with tool chains that executor_image/ensure-image.sh makes beside the executor's."""
+    return f"{Config.from_env(os.environ).image}-languages"
+
+
+def make_launcher(
+    name: str, arguments: Sequence[str] = (), image: str | None = None, role: Role = Role.STUDENT
+) -> Launcher:
     """
-    A launcher that works on this machine; `arguments` are the executors' own.
+    A launcher that works on this machine; `arguments` are the executors' own, `image` is another than the usual.
 
     Without bubblewrap a test fails: it comes with our own `local` extra. Without Docker it is skipped,
     unless SUBMITTER_REQUIRE_DOCKER=1 says that an engine must be there.
@@ -103,7 +110,7 @@ def make_launcher(name: str, arguments: Sequence[str] = (), role: Role = Role.ST
         bubblewrap.probe()
         return bubblewrap
     try:
-        docker = DockerLauncher(Config.from_env(os.environ).image, arguments=arguments, role=role)
+        docker = DockerLauncher(image or Config.from_env(os.environ).image, arguments=arguments, role=role)
         docker.probe()
     except SandboxUnavailable as exc:
         if os.environ.get("SUBMITTER_REQUIRE_DOCKER") == "1":
@@ -113,13 +120,19 @@ def make_launcher(name: str, arguments: Sequence[str] = (), role: Role = Role.ST
 
 
 def make_sandbox(
-    name: str, isolation: str = "box", *, hash_seed: int | None = None, preload: str = "", executors: int = 2
+    name: str,
+    isolation: str = "box",
+    *,
+    hash_seed: int | None = None,
+    preload: str = "",
+    executors: int = 2,
+    image: str | None = None,
 ) -> ExecutorSandbox:
     """A real sandbox of one of the three levels, to be closed by whoever asks for it."""
     arguments = [] if hash_seed is None else ["--hash-seed", str(hash_seed)]
     if preload:
         arguments += ["--preload", preload]
-    return isolate(make_launcher(name, arguments), isolation, executors)
+    return isolate(make_launcher(name, arguments, image), isolation, executors)
 
 
 def make_sandboxes(name: str, isolation: str = "box", *, executors: int = 2) -> SeparateSandboxes:

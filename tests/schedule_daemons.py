@@ -115,6 +115,8 @@ class Port:
             )
             seen.results_version, seen.unknown_tokens = turn.results_version, turn.unknown_tokens
             seen.tried = turn.tried
+            seen.test_set, seen.published_attempt = turn.test_set, turn.published_attempt
+            seen.published_view, seen.is_alone = turn.published_view, turn.is_alone
             yield seen
             self._world.pause(self._host, "cases.commit")
 

@@ -20,6 +20,7 @@ from submitter.errors import (
 from submitter.model import (
     CaseInput,
     Ending,
+    Environment,
     Exchange,
     Job,
     RunResult,
@@ -139,6 +140,11 @@ class MemorySubmissionQueue(FailsOnRequest):
             self._messages.append(_Message(body, f"message-{next(self._numbers)}", visible_at=self._clock()))
             self._changed.notify_all()
 
+    def waiting(self) -> int:
+        self._fail_if_told("waiting")
+        with self._changed:
+            return sum(message.visible_at <= self._clock() for message in self._messages)
+
     def check(self) -> None:
         self._fail_if_told("check")
 
@@ -233,6 +239,7 @@ class FakeSandbox(FailsOnRequest):
     """
 
     name = "fake"
+    environment: Environment | None = Environment(image="fake", isolation="fake")
 
     def __init__(self, answer: Callable[[Job, CaseInput], RunResult]) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from operator import itemgetter
 from submitter.accounts import Account, AccountFilter, CaseAccount, Student, Try, cases_of
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
+from submitter.adapters.memory_rejudging import MemoryRejudgeStore, Seen
 from submitter.checkers import check_checker
 from submitter.errors import (
     AlreadyGraded,
@@ -37,9 +38,10 @@ from submitter.model import (
     SubmissionState,
     SubmissionSummary,
 )
-from submitter.policy import USUAL, Policy, Terms, Tried
+from submitter.policy import USUAL, Policy, Tried, View
 from submitter.ports import Reshowing, Turn
 from submitter.scoring import check_groups, max_score
+from submitter.supplies import Supplies
 
 
 @dataclass(slots=True)
@@ -59,6 +61,10 @@ class Attempt:
 class _MemoryTurn:
     store: FailsOnRequest
     results_version: str | None
+    test_set: int | None
+    published_attempt: int | None
+    published_view: View | None
+    is_alone: bool
     unknown_tokens: int
     tried: Tried
     noted: list[tuple[Outcome, bool, str | None]] = field(default_factory=list)
@@ -94,7 +100,9 @@ class MemoryCaseStore(FailsOnRequest):
         clock: monotonic seconds, by which leases end.
     """
 
-    _calls_elsewhere = frozenset({"record", "claim", "settle"})
+    _calls_elsewhere = frozenset(
+        {"record", "claim", "settle", "published", "kept_runs", "save_plan", "load_plan", "standing"}
+    )
 
     def __init__(
         self,
@@ -106,6 +114,7 @@ class MemoryCaseStore(FailsOnRequest):
         self._clock = clock
         self.history: list[Attempt] = []
         self.notices = MemoryNoticeStore(self._fail_if_told, clock, now, self.email_of)
+        self.rejudging = MemoryRejudgeStore(self._fail_if_told, self._finished)
         self._shown: dict[tuple[AssignmentRef, str], Attempt] = {}
         self._turn_wait_s = turn_wait_s
         self._now = now
@@ -140,14 +149,13 @@ class MemoryCaseStore(FailsOnRequest):
             check_checker(assignment.checker)
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
+        kept = replace(assignment, cases=tuple(cases))
+        self.rejudging.number_of(kept)
         with self._lock:
             known, _ = self._assignments.get(assignment.ref, (None, None))
             published_at = known.policy.published_at if known else None  # which only `publish_feedback` changes
             policy = replace(assignment.policy, published_at=published_at)
-            self._assignments[assignment.ref] = (
-                replace(assignment, cases=tuple(cases), policy=policy),
-                self._now(),
-            )
+            self._assignments[assignment.ref] = (replace(kept, policy=policy), self._now())
 
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         self._fail_if_told("save_policy")
@@ -168,6 +176,15 @@ class MemoryCaseStore(FailsOnRequest):
                 return False
             known, _ = self._assignments[ref]
             self._assignments[ref] = (replace(known, checker=checker), self._now())
+            return True
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        self._fail_if_told("save_supplies")
+        with self._lock:
+            if ref not in self._assignments:
+                return False
+            known, _ = self._assignments[ref]
+            self._assignments[ref] = (replace(known, supplies=supplies), self._now())
             return True
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:
@@ -267,31 +284,39 @@ class MemoryCaseStore(FailsOnRequest):
     def begin_attempt(self, start: AttemptStart) -> int:
         self._fail_if_told("begin_attempt")
         with self._turn_of(start.key), self._lock:
-            of_upload = [
-                attempt
-                for attempt in self.history
-                if (attempt.start.key.ref, attempt.start.key.subid) == (start.key.ref, start.key.subid)
-                and attempt.start.upload == start.upload
-            ]
-            of_message = [
-                a for a in of_upload if start.message_id is not None and a.start.message_id == start.message_id
-            ]
-            if any(attempt.is_published for attempt in of_message):
-                raise AlreadyGraded("this message's submission was graded before")
-            now_s = self._clock()
-            for attempt in of_upload:
-                if attempt.lease_expires_s is not None and attempt.lease_expires_s > now_s:
-                    free_in_s = attempt.lease_expires_s - now_s
-                    raise SubmissionBusy(f"{attempt.start.worker} is grading this upload", free_in_s=free_in_s)
-            failures = [attempt.failure for attempt in of_message if attempt.failure is not None]
-            if len(failures) >= MOST_FAILURES:
-                raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
-            for attempt in of_upload:
-                attempt.lease_expires_s = None
-            attempt = Attempt(len(self.history) + 1, start, now_s + start.lease_s)
-            self.history.append(attempt)
-            self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
-            return attempt.attempt_id
+            self._refuse_if_needless(start)
+            return self._note_begun(start).attempt_id
+
+    def _refuse_if_needless(self, start: AttemptStart) -> None:
+        of_upload = self._attempts_at(start)
+        of_message = [a for a in of_upload if start.message_id is not None and a.start.message_id == start.message_id]
+        if any(attempt.is_published for attempt in of_message):
+            raise AlreadyGraded("this message's submission was graded before")
+        now_s = self._clock()
+        for attempt in of_upload:
+            if attempt.lease_expires_s is not None and attempt.lease_expires_s > now_s:
+                free_in_s = attempt.lease_expires_s - now_s
+                raise SubmissionBusy(f"{attempt.start.worker} is grading this upload", free_in_s=free_in_s)
+        failures = [attempt.failure for attempt in of_message if attempt.failure is not None]
+        if len(failures) >= MOST_FAILURES:
+            raise FailedTooOften(f"failed {len(failures)} times, the last time with: {failures[-1]}")
+
+    def _note_begun(self, start: AttemptStart) -> Attempt:
+        for attempt in self._attempts_at(start):
+            attempt.lease_expires_s = None
+        attempt = Attempt(len(self.history) + 1, start, self._clock() + start.lease_s)
+        self.history.append(attempt)
+        self._states.setdefault((start.key.ref, start.key.subid), SubmissionState.GRADING)
+        return attempt
+
+    def _attempts_at(self, start: AttemptStart) -> list[Attempt]:
+        """At the same upload."""
+        return [
+            attempt
+            for attempt in self.history
+            if (attempt.start.key.ref, attempt.start.key.subid) == (start.key.ref, start.key.subid)
+            and attempt.start.upload == start.upload
+        ]
 
     def renew_lease(self, attempt_id: int, for_s: float) -> bool:
         self._fail_if_told("renew_lease")
@@ -322,19 +347,63 @@ class MemoryCaseStore(FailsOnRequest):
         with self._turn_of(attempt.start.key):
             if attempt.lease_expires_s is None:
                 raise LeaseLost(f"the attempt {attempt_id} may not publish any more")
-            key = attempt.start.key
-            with self._lock:
-                unknown_tokens = sum(token not in self._emails for token in attempt.start.tokens)
-                tried = self._tried(attempt)
-            turn = _MemoryTurn(self, self._results_versions.get((key.ref, key.subid)), unknown_tokens, tried)
+            turn = self._turn(attempt.start, attempt)
             yield turn
-            for outcome, published, version in turn.noted:  # reached only when the body ended without an exception
-                attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
-                attempt.graded_at = self._now()
-                if published:
-                    self._states[key.ref, key.subid] = SubmissionState(outcome.state)
-                    self._results_versions[key.ref, key.subid] = version or ""
-                    self._show(attempt, outcome)
+            self._keep(attempt, turn)
+
+    @contextmanager
+    def rejudge_turn(self, start: AttemptStart) -> Iterator[Turn]:
+        self._fail_if_told("rejudge_turn")
+        with self._turn_of(start.key):
+            with self._lock:
+                self._refuse_if_needless(start)
+            turn = self._turn(start)
+            yield turn
+            if turn.noted:
+                with self._lock:
+                    attempt = self._note_begun(start)
+                self._keep(attempt, turn)
+
+    def _turn(self, start: AttemptStart, own: Attempt | None = None) -> _MemoryTurn:
+        key = start.key
+        with self._lock:
+            unknown_tokens = sum(token not in self._emails for token in start.tokens)
+            tried = self._tried(start)
+            shown_id = shown.attempt_id if (shown := self._shown.get((key.ref, key.subid))) else 0
+            others = [one for one in self.history if _same(one.start.key, key) and one is not own]
+            is_alone = all(one.outcome is not None and one.attempt_id <= shown_id for one in others)
+        judged_by = start.assignment
+        return _MemoryTurn(
+            self,
+            self._results_versions.get((key.ref, key.subid)),
+            None if judged_by is None else self.rejudging.number_of(judged_by),
+            None if shown is None else shown.attempt_id,
+            None if shown is None or shown.outcome is None else shown.outcome.terms.view,
+            is_alone,
+            unknown_tokens,
+            tried,
+        )
+
+    def _keep(self, attempt: Attempt, turn: _MemoryTurn) -> None:
+        """Of a turn that ended without an exception."""
+        key = attempt.start.key
+        for outcome, published, version in turn.noted:
+            attempt.outcome, attempt.is_published, attempt.lease_expires_s = outcome, published, None
+            attempt.graded_at = self._now()
+            if published:
+                self._states[key.ref, key.subid] = SubmissionState(outcome.state)
+                self._results_versions[key.ref, key.subid] = version or ""
+                self._show(attempt, outcome)
+
+    def _finished(self) -> list[Seen]:
+        """For `rejudging`."""
+        with self._lock:
+            shown = {attempt.attempt_id for attempt in self._shown.values()}
+            return [
+                Seen(one.attempt_id, one.start, one.outcome, one.attempt_id in shown)
+                for one in self.history
+                if one.outcome is not None
+            ]
 
     @contextmanager
     def reshow_turn(self, ref: AssignmentRef, subid: str) -> Iterator[Reshowing | None]:
@@ -347,8 +416,11 @@ class MemoryCaseStore(FailsOnRequest):
                 turn = None
                 if attempt is not None and outcome is not None and outcome.report is not None:
                     assignment, _ = self._assignments.get(ref, (None, None))
-                    result = _published_result(outcome, assignment)
-                    turn = _MemoryReshowing(result, self._results_versions.get((ref, subid)), self._tried(attempt))
+                    judged_by = attempt.start.assignment
+                    number = None if judged_by is None else self.rejudging.number_of(judged_by)
+                    result = replace(_published_result(outcome, assignment), test_set=number)
+                    version, tried = self._results_versions.get((ref, subid)), self._tried(attempt.start)
+                    turn = _MemoryReshowing(result, version, tried)
             yield turn
             for shown, version in turn.noted if turn is not None else ():
                 assert attempt is not None
@@ -356,14 +428,14 @@ class MemoryCaseStore(FailsOnRequest):
                 attempt.outcome = replace(outcome, terms=shown.terms)
                 self._results_versions[ref, subid] = version
 
-    def _tried(self, attempt: Attempt) -> Tried:
+    def _tried(self, start: AttemptStart) -> Tried:
         """To be called with the lock held."""
         first_at: dict[str | None, datetime] = {}
         for one in self.history:
-            same = (one.start.key.ref, one.start.key.subid) == (attempt.start.key.ref, attempt.start.key.subid)
+            same = (one.start.key.ref, one.start.key.subid) == (start.key.ref, start.key.subid)
             if same and one.is_published and one.graded_at and one.outcome and one.outcome.report is not None:
                 first_at[one.start.upload] = min(one.graded_at, first_at.get(one.start.upload, one.graded_at))
-        own = first_at.pop(attempt.start.upload, None)
+        own = first_at.pop(start.upload, None)
         return Tried(now=self._now(), first_at=own, others_at=tuple(first_at.values()))
 
     @contextmanager
@@ -407,6 +479,11 @@ class MemoryCaseStore(FailsOnRequest):
         self.notices.note(attempt.attempt_id, key, outcome, sorted(by_address.values()))
 
 
+def _same(one: SubmissionKey, other: SubmissionKey) -> bool:
+    """With a leading slash or without."""
+    return (one.ref, one.subid) == (other.ref, other.subid)
+
+
 def _told(outcome: Outcome) -> tuple[object, ...]:
     """What a notice says of it."""
     return (outcome.reason, outcome.shown.score, outcome.shown.max_score)
@@ -420,12 +497,11 @@ def _published_result(outcome: Outcome, assignment: Assignment | None) -> Publis
         replace(one, case=replace(one.case, input="", expected="")) if one.case.name in changed else one
         for one in outcome.report.case_results
     ]
-    terms = outcome.terms
     return PublishedResult(
         report=replace(outcome.report, case_results=tuple(results)),
         policy=assignment.policy if assignment else Policy(),
-        terms=Terms(handed_in_at=terms.handed_in_at, late_s=terms.late_s, penalty=terms.penalty),
-        view=terms.view,
+        terms=outcome.terms.of_points,
+        view=outcome.terms.view,
         changed=frozenset(changed),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from submitter.accounts import Account, AccountFilter
-from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy
+from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy, postgres_supplies
 from submitter.adapters.postgres_checkers import CHECKER, checker_from, save_checker
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
@@ -27,6 +27,7 @@ from submitter.adapters.postgres_connections import (
     storable,
 )
 from submitter.adapters.postgres_notices import PostgresNoticeStore
+from submitter.adapters.postgres_rejudging import PostgresRejudgeStore, note_test_set
 from submitter.checkers import check_checker
 from submitter.errors import AssignmentRefused
 from submitter.model import (
@@ -41,6 +42,7 @@ from submitter.model import (
     InputMode,
     Limits,
     PublishedCase,
+    Step,
     SubmissionState,
     SubmissionSummary,
     TestCase,
@@ -49,6 +51,7 @@ from submitter.model import (
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Policy
 from submitter.scoring import check_groups, dependencies_first
+from submitter.supplies import Supplies
 
 
 class PostgresCaseStore:
@@ -70,6 +73,7 @@ class PostgresCaseStore:
         self._connections = Connections(database_url, pool_size, lock_timeout_s=lock_timeout_s)
         self._transaction = self._connections.transaction
         self.notices = PostgresNoticeStore(self._connections)
+        self.rejudging = PostgresRejudgeStore(self._connections)
 
     def close(self) -> None:
         """Close the connections that are not in use, and the others when they come back. A second call does nothing."""
@@ -89,13 +93,15 @@ class PostgresCaseStore:
             rows = cursor.execute(
                 "SELECT "
                 + postgres_policy.COLUMNS
+                + ", "
+                + postgres_supplies.columns("row_number() OVER (ORDER BY c.kind = 'grade', c.ordinal) = 1")
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
                 """
                 + CHECKER
                 + """
-                       c.kind, c.ordinal, c.input, c.expected, c.points, c.group_name, c.role,
+                       c.kind, c.ordinal, c.input, c.expected, c.points, c.step, c.group_name, c.role,
                        c.cpu_time_s AS case_cpu_time_s, c.wall_time_s AS case_wall_time_s,
                        c.memory_bytes AS case_memory_bytes, c.output_bytes AS case_output_bytes,
                        size.bytes AS cases_bytes,
@@ -140,6 +146,7 @@ class PostgresCaseStore:
             ),
             notices=settings["notices"],
             policy=postgres_policy.policy_from(settings),
+            supplies=postgres_supplies.supplies_from(settings),
         )
 
     def save_assignment(self, assignment: Assignment) -> None:
@@ -189,6 +196,7 @@ class PostgresCaseStore:
                 assignment_id = only_value(found)
                 save_checker(cursor, assignment_id, assignment.checker)
                 postgres_policy.save_policy(connection, ref, assignment.policy)
+                postgres_supplies.save_supplies(connection, ref, assignment.supplies)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
                 cursor.execute("DELETE FROM submitter.case_groups WHERE assignment_id = %s", (assignment_id,))
                 cursor.executemany(
@@ -208,10 +216,11 @@ class PostgresCaseStore:
                 )
                 cursor.executemany(
                     "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points, "
-                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes) "
-                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes, step) "
+                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     [(assignment_id, *_values_of(case)) for case in assignment.cases],
                 )
+                note_test_set(connection, assignment)
         except Refused as exc:
             raise AssignmentRefused(f"{ref} cannot be stored: {exc}") from exc
 
@@ -232,6 +241,10 @@ class PostgresCaseStore:
                 return False
             save_checker(cursor, only_value(found), checker)
             return True
+
+    def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
+        with self._transaction() as connection:
+            return postgres_supplies.save_supplies(connection, ref, supplies)
 
     def publish_feedback(self, ref: AssignmentRef) -> bool:
         with self._transaction() as connection:
@@ -335,6 +348,15 @@ class PostgresCaseStore:
             yield turn
 
     @contextmanager
+    def rejudge_turn(self, start: AttemptStart) -> Iterator[postgres_attempts.PostgresTurn]:
+        with self._transaction() as connection:
+            attempt_id = postgres_attempts.begin_attempt(connection, start)
+            with postgres_attempts.take_turn(connection, attempt_id) as turn:
+                yield turn
+            if not turn.is_recorded:
+                connection.rollback()
+
+    @contextmanager
     def reshow_turn(self, ref: AssignmentRef, subid: str) -> Iterator[postgres_policy.PostgresReshowing | None]:
         with self._transaction() as connection, postgres_policy.reshow_turn(connection, ref, subid) as turn:
             yield turn
@@ -356,6 +378,7 @@ def _case_from(row: Mapping[str, Any]) -> TestCase:
             memory_bytes=row["case_memory_bytes"],
             output_bytes=row["case_output_bytes"],
         ),
+        step=Step(row["step"]),
     )
 
 
@@ -374,6 +397,7 @@ def _values_of(case: TestCase) -> tuple[object, ...]:
         None if limits.wall_time_s is None else numeric(limits.wall_time_s),
         limits.memory_bytes,
         limits.output_bytes,
+        case.step.value,
     )
 
 

@@ -21,7 +21,7 @@ from submitter.accounts import TEXT_CHARS, Account, AccountFilter, CaseAccount, 
 from submitter.adapters.postgres_connections import Connection, Connections, storable
 from submitter.adapters.postgres_policy import case_digest, groups_from
 from submitter.comparison import Comparison, Hint
-from submitter.model import AssignmentRef, CaseKind, ShownPoints, SubmissionState, TestCase, Verdict
+from submitter.model import AssignmentRef, CaseKind, ShownPoints, Step, SubmissionState, TestCase, Verdict
 from submitter.points import CaseRole
 from submitter.policy import USUAL, Level, View
 
@@ -76,7 +76,7 @@ WHERE s.id = ANY(%(ids)s)
 
 _CASES = """
 SELECT attempt_id, kind, ordinal, verdict, points, max_points, cpu_time_s, wall_time_s, memory_bytes, exit_code, signal,
-       hint, group_name, role, reason
+       hint, group_name, role, reason, step
 FROM submitter.case_results
 WHERE attempt_id = ANY(%s)
 ORDER BY kind = 'grade', ordinal
@@ -204,6 +204,7 @@ def _case_from(row: Mapping[str, Any]) -> CaseAccount:
         role=CaseRole(row["role"]),
         hint=row["hint"] and Hint(row["hint"]),
         reason=row["reason"],
+        step=Step(row["step"]),
     )
 
 

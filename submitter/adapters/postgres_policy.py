@@ -21,10 +21,12 @@ from submitter.model import (
     CaseKind,
     CaseResult,
     Ending,
+    Environment,
     GradeReport,
     Outcome,
     PublishedResult,
     RunResult,
+    Step,
     TestCase,
     Verdict,
 )
@@ -238,7 +240,8 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
         result = cursor.execute(
             """
             SELECT coalesce(r.score_before_penalty, r.score)::float AS score, r.max_score::float, r.execution_time_s,
-                   r.late_s, r.penalty::float, r.shown_test, r.shown_grade, r.groups, t.handed_in_at
+                   r.late_s, r.penalty::float, r.shown_test, r.shown_grade, r.groups, t.handed_in_at,
+                   r.image, r.isolation, (SELECT number FROM submitter.test_sets WHERE id = t.test_set_id) AS test_set
             FROM submitter.results AS r JOIN submitter.attempts AS t ON t.id = r.attempt_id
             WHERE r.attempt_id = %s
             """,
@@ -272,6 +275,7 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
             float(row["max_points"]),
             group=row["group_name"],
             role=CaseRole(row["role"]),
+            step=Step(row["step"]),
         )
         if row["input"] is None or row["case_digest"] is None or bytes(row["case_digest"]) != case_digest(case):
             changed.add(case.name)
@@ -287,8 +291,15 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
                 **remarks_from(row),
             )
         )
-    groups = groups_from(result["groups"])
-    report = GradeReport(tuple(results), result["score"], result["max_score"], result["execution_time_s"], groups)
+    environment = None if result["image"] is None else Environment(image=result["image"], isolation=result["isolation"])
+    report = GradeReport(
+        case_results=tuple(results),
+        score=result["score"],
+        max_score=result["max_score"],
+        execution_time_s=result["execution_time_s"],
+        groups=groups_from(result["groups"]),
+        environment=environment,
+    )
     usual = View()
     return PublishedResult(
         report=report,
@@ -296,6 +307,7 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
         terms=Terms(handed_in_at=result["handed_in_at"], late_s=result["late_s"], penalty=result["penalty"]),
         view=View(Level(result["shown_test"] or usual.test), Level(result["shown_grade"] or usual.grade)),
         changed=frozenset(changed),
+        test_set=result["test_set"],
     )
 
 

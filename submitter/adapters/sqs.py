@@ -156,6 +156,13 @@ class SqsSubmissionQueue:
         with _errors_of("cannot reach the queue"):
             self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
 
+    def waiting(self) -> int:
+        with _errors_of("cannot reach the queue"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+            return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
     def send(self, body: str, group: str | None = None) -> None:
         request: SendMessageRequestTypeDef = {"QueueUrl": self._queue_url, "MessageBody": body}
         if group is not None:

@@ -39,8 +39,8 @@ def checker(
     are there stay.
     """
     from submitter import app
+    from submitter.asking import try_checker
     from submitter.checkers import check_checker
-    from submitter.judging import try_checker
     from submitter.languages import language_of_file
 
     if (program is None) != remove:

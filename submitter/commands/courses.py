@@ -18,7 +18,7 @@ from submitter.commands.options import (
 )
 from submitter.errors import AssignmentRefused
 from submitter.languages import languages
-from submitter.model import Assignment, AssignmentRef, Comparison
+from submitter.model import Assignment, AssignmentRef, Comparison, Step
 from submitter.resources import resource
 
 
@@ -211,7 +211,13 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
                 print_json(dataclasses.asdict(case))
         else:
             rows = [
-                (case.name, case.input, case.expected, tables.points(case.points), tables.group_or_role(case))
+                (
+                    case.name,
+                    case.input if case.step is Step.RUN else "(proved, not run)",
+                    case.expected,
+                    tables.points(case.points),
+                    tables.group_or_role(case),
+                )
                 for case in listed
             ]
             tables.print_table(str(ref), ["case", "input", "expected", "points.", "group"], rows)

@@ -1,6 +1,7 @@
 """Grading: the daemon, one submission, files on this machine, and handing in."""
 
 import contextlib
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -95,6 +96,7 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
 @click.argument("programs", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--cases", "folder", type=click.Path(path_type=Path), help="A folder with {test,grade}.{in,out}.")
 @click.option("--assignment", type=ASSIGNMENT, help="An assignment in Postgres.")
+@click.option("--main-file", metavar="NAME", help="With --cases: the program in archives of several files.")
 @limit_options
 @click.option("--sandbox", type=click.Choice(["auto", "docker", "bubblewrap"]))
 @click.option("--isolation", type=click.Choice(["box", "container", "strict"]))
@@ -105,6 +107,7 @@ def check(
     programs: tuple[Path, ...],
     folder: Path | None,
     assignment: AssignmentRef | None,
+    main_file: str | None,
     input_mode: str | None,
     comparison: Comparison | None,
     time_limit_s: float | None,
@@ -119,6 +122,8 @@ def check(
     from submitter import app, exports
     from submitter.checking import account_of, check_programs
     from submitter.grading import check_assignment
+    from submitter.languages import language_of_file
+    from submitter.supplies import Supplies
 
     if (folder is None) == (assignment is None):
         raise click.UsageError("give either --cases or --assignment.")
@@ -126,6 +131,15 @@ def check(
     graded = with_options(
         cases_to_check(config, folder, assignment), input_mode, comparison, time_limit_s, memory_limit_mib
     )
+    if main_file is not None:
+        if assignment is not None:
+            raise click.UsageError("an --assignment has a main file of its own: see `submitter assignment files`.")
+        try:
+            graded = dataclasses.replace(
+                graded, language=language_of_file(Path(main_file)), supplies=Supplies(main_file=main_file)
+            )
+        except ValueError as exc:
+            raise click.UsageError(f"--main-file: {exc}.") from exc
     check_assignment(graded)
     runner = app.open_sandbox(config, executors=min(config.concurrency, len(programs)))
     if config.sandbox == "auto":
@@ -137,7 +151,12 @@ def check(
             sinks += [files.enter_context(exports.junit_file(junit))] if junit else []
             checked = []
             checks = check_programs(
-                runner, graded, programs, config.concurrency, advance, by_extension=assignment is None
+                runner,
+                graded,
+                programs,
+                config.concurrency,
+                advance,
+                by_extension=assignment is None and main_file is None,
             )
             for one in checks:
                 for add in sinks:
@@ -168,19 +187,27 @@ def check(
     metavar="T",
     help="A student's token; one for each of a team.",
 )
+@click.option("--language", help="The assignment's, where the file's name does not tell it: of archives.")
 @click.option("--wait", "wait_s", type=positive, metavar="S", help="Wait so long for the result and print it.")
 @as_json
 def submit(
-    program: Path, assignment: AssignmentRef, tokens: tuple[str, ...], wait_s: float | None, as_json: bool
+    program: Path,
+    assignment: AssignmentRef,
+    tokens: tuple[str, ...],
+    language: str | None,
+    wait_s: float | None,
+    as_json: bool,
 ) -> None:
     """Upload a program as the front end does."""
     from submitter import app, tables
-    from submitter.languages import language_of_file
+    from submitter.languages import language_of_file, languages
     from submitter.upload import upload, wait_for_results
 
+    if language is not None and language not in languages():
+        raise click.UsageError(f"no language {language}; there is {', '.join(languages())}.")
     config = quiet_config(BUCKET)
     store = app.open_results(config)
-    submitted = upload(store, assignment, tokens, program.read_bytes(), language_of_file(program))
+    submitted = upload(store, assignment, tokens, program.read_bytes(), language or language_of_file(program))
     if wait_s is None:
         if as_json:
             print_json({"subid": submitted.key.subid, "key": submitted.key.metadata})

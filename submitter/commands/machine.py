@@ -102,8 +102,16 @@ def list_languages(sandbox: str | None, as_json: bool) -> None:
         for one in found:
             print_json(one.document())
     else:
-        rows = [(one.language.name, one.language.extension, one.version or "no tool chain") for one in found]
-        tables.print_table(f"in {runner.name}", ["language", "extension", "version"], rows)
+        rows = [
+            (
+                one.language.name,
+                one.language.extension,
+                one.version or "no tool chain",
+                "" if one.language.proof is None else one.prover or f"no {one.language.proof.version[0]}",
+            )
+            for one in found
+        ]
+        tables.print_table(f"in {runner.name}", ["language", "extension", "version", "proved by"], rows)
 
 
 @click.group()
@@ -117,13 +125,16 @@ def image() -> None:
 @click.option(
     "--languages", default="", metavar="NAME,…", help="Beside Python's, such as c,cpp,java; see docs/languages.md."
 )
-def image_build(base: str | None, tag: str | None, languages: str) -> None:
+@click.option(
+    "--prove", default="", metavar="NAME,…", help="Languages whose tools for the step prove are wanted, such as python."
+)
+def image_build(base: str | None, tag: str | None, languages: str, prove: str) -> None:
     """Build the executor image."""
     from submitter.image import DEFAULT_BASE, build
 
     config = quiet_config()
-    names = [name.strip() for name in languages.split(",") if name.strip()]
-    for line in build(tag or config.image, base or DEFAULT_BASE, names):
+    names, proved = ([name.strip() for name in given.split(",") if name.strip()] for given in (languages, prove))
+    for line in build(tag or config.image, base or DEFAULT_BASE, names, proved):
         click.echo(line, err=True)
     click.echo(f"built {tag or config.image}")
 

@@ -27,7 +27,7 @@ NONE = "none"  # what turns a setting off
 
 @click.group()
 def assignment() -> None:
-    """Deadline, tries and feedback of an assignment."""
+    """Deadline, tries, feedback and files of an assignment."""
 
 
 @assignment.command("set")

@@ -6,6 +6,7 @@ adds up memory and processor time by looking (docs/threat-model.md).
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -43,6 +44,7 @@ class BubblewrapLauncher:
         self._arguments = arguments
         self._shown = sorted({path for one in languages().values() for pattern in one.shown for path in glob(pattern)})
         self._script = str(resource("executeSubmission.py"))
+        self.image = _digest_of(Path(self._python), Path(self._script))
 
     def probe(self) -> None:
         """
@@ -64,7 +66,7 @@ class BubblewrapLauncher:
 
     def start(self, room: Room) -> "BubblewrapExecutor":
         command = [*self._command(room.file_bytes), self._python, "/usr/src/executeSubmission.py", "--serve"]
-        command += self._arguments
+        command += [*self._arguments, *room.arguments]
         try:
             ours, theirs = socket.socketpair()
             info, info_write = os.pipe()
@@ -214,3 +216,14 @@ def _find_python() -> str:
     """The system's interpreter, since /usr is shown anyway; else ours, without its virtual environment."""
     system = Path("/usr/bin/python3")
     return str(system if system.exists() else Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
+
+
+def _digest_of(python: Path, script: Path) -> str:
+    """There is no image: of the files of the interpreter and of each tool chain, as they lie here, and the executor."""
+    words = {command[0] for one in languages().values() for command in (one.build, one.run, one.version) if command}
+    tools = {python, *(Path(found) for word in words if (found := shutil.which(word)) is not None)}
+    digest = hashlib.sha256(script.read_bytes())
+    for tool in sorted({tool.resolve() for tool in tools}):
+        stat = tool.stat()
+        digest.update(f"\0{tool} {stat.st_size} {stat.st_mtime_ns}".encode(errors="surrogateescape"))
+    return f"host:{digest.hexdigest()}"

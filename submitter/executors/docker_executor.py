@@ -85,6 +85,7 @@ class DockerLauncher:
         """`arguments` are executeSubmission.py's own, beside --serve; `role` is whose programs run there."""
         self._image = image
         self._role = role
+        self.image = ""  # its digest, since `probe`
         self._runtime = runtime
         self._arguments = arguments
         self._apparmor = False  # whether to name our profile
@@ -117,7 +118,9 @@ class DockerLauncher:
         try:
             security = self._api.info().get("SecurityOptions") or []
             self._apparmor = any("name=apparmor" in option for option in security)
-            labels = self._api.inspect_image(self._image)["Config"].get("Labels") or {}
+            found = self._api.inspect_image(self._image)
+            self.image = str(found["Id"])
+            labels = found["Config"].get("Labels") or {}
             if labels.get(SCRIPT_LABEL, script_digest()) != script_digest():
                 raise SandboxUnavailable(
                     f"the image {self._image} holds another executeSubmission.py: run `submitter image build`"
@@ -195,7 +198,7 @@ class DockerLauncher:
         host_config |= {"MaskedPaths": [], "ReadonlyPaths": []}
         self._slow_api.create_container(
             self._image,
-            ["--serve", *self._arguments],
+            ["--serve", *self._arguments, *room.arguments],
             name=name,
             user=f"{uid}:{uid}",
             stdin_open=True,

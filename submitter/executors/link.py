@@ -13,6 +13,7 @@ from submitter.errors import ExecutorLost
 # One host uid per executor, so that no two share the kernel's per-user pools. This range is given to nobody:
 # https://systemd.io/UIDS-GIDS/ ends the container ranges at 1,879,048,191.
 UID_FIRST, UID_COUNT = 2_000_000_000, 100_000_000
+CLOSED = "the sandbox is closed: this process is ending"
 
 
 def random_uid() -> int:
@@ -22,11 +23,21 @@ def random_uid() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What all that runs in an executor may use together: bytes of memory, processes, bytes in files."""
+    """
+    What all that runs in an executor may use together: bytes of memory, processes, bytes in files.
+
+    `preload` are modules that it is to import ahead, beside those that every executor does.
+    """
 
     memory_bytes: int
     processes: int
     file_bytes: int
+    preload: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of executeSubmission.py, beside a launcher's own."""
+        return ["--preload", ",".join(self.preload)] if self.preload else []
 
 
 class Executor(Protocol):
@@ -64,6 +75,11 @@ class Launcher(Protocol):
     @property
     def name(self) -> str:
         """What it is, for people."""
+        ...
+
+    @property
+    def image(self) -> str:
+        """A digest of what executors are made of: another interpreter or executor has another."""
         ...
 
     def start(self, room: Room) -> Executor:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from submitter.errors import SandboxClosed
 from submitter.executors.dialogue import converse
 from submitter.executors.sandbox import ExecutorSandbox
-from submitter.model import Exchange, Job, Role, RunResult
+from submitter.model import Environment, Exchange, Job, Role, RunResult
 
 CLOSED = "the sandbox is closed: this process is ending"
 
@@ -34,6 +34,10 @@ class SeparateSandboxes:
     @property
     def name(self) -> str:
         return self._students.name
+
+    @property
+    def environment(self) -> Environment | None:
+        return self._students.environment
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
         yield from (self._students if job.role is Role.STUDENT else self._for_judges()).run(job)

@@ -28,9 +28,22 @@ from submitter.executors.wire import (
     encode_request,
     max_answer_bytes,
     setup_failure,
+    unpack_limits,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Exchange, Job, Role, RunResult, always
+from submitter.model import (
+    WALL_STRETCH,
+    CaseInput,
+    Ending,
+    Environment,
+    Exchange,
+    Job,
+    Role,
+    RunResult,
+    always,
+)
+from submitter.steps import run_in_steps
+from submitter.test_sets import was_starved
 
 READY_TIMEOUT_S = 60.0  # until an executor has laid out all for a submission
 ANSWER_SLACK_S = 10.0  # the host's clock is a second witness: it gives up this long after the executor should have
@@ -40,10 +53,8 @@ SMALL_INPUT_BYTES = 256 * 1024
 # Only the controller, which no case can reach, may have an input before its case starts.
 AHEAD_BYTES = 4096
 INPUT_COPIES = 4  # of a case's input that an executor may hold while it reads it, base64 among them
+FILE_COPIES = 5  # of files that were unpacked: one, and in each of two boxes where the program lies and works
 SIGKILL = 9
-# A limit of time that was passed while the program waited for a processor for more than this share of the time says
-# little of it: caches and cores that are shared make the same work take more processor time, too.
-STARVED_SHARE = 0.25
 
 Start = Literal["fork", "exec"]
 
@@ -107,10 +118,18 @@ class ExecutorSandbox:
     beside it in this process, and that run counts.
     """
 
-    def __init__(self, lender: Lender, start: Start, role: Role = Role.STUDENT, turns: Turns | None = None) -> None:
+    def __init__(
+        self,
+        lender: Lender,
+        start: Start,
+        environment: Environment | None = None,
+        role: Role = Role.STUDENT,
+        turns: Turns | None = None,
+    ) -> None:
         """`role` is whose programs run here, and no others; `turns` is for sandboxes that share the processors."""
         self._lender = lender
         self._start = start
+        self.environment = environment
         self._role = role
         self._turns = turns or Turns()
         self._closed = threading.Event()
@@ -122,7 +141,7 @@ class ExecutorSandbox:
     def run(self, job: Job) -> Generator[RunResult, None, None]:
         if job.role is not self._role:
             raise ValueError(f"executors for the role {self._role} never run a program of the role {job.role}")
-        yield from self._run_all(job, self._turns)
+        yield from run_in_steps(job, lambda part: self._run_all(part, self._turns))
 
     def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
         """`turns`: among whom; None: alone, and what is slow then is slow."""
@@ -236,7 +255,13 @@ class ExecutorSandbox:
         largest = max(len(case.stdin) + sum(map(len, case.arguments)) + 2 * case.files_bytes for case in job.inputs)
         # What is small has room beside the executor's own: assignments with the same limits get the same room.
         extra_bytes = INPUT_COPIES * largest if largest > SMALL_INPUT_BYTES else 0
-        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes))
+        if job.is_unpacked:
+            unpacking = unpack_limits(job)
+            memory_bytes = max(memory_bytes, unpacking.memory_bytes)
+            extra_bytes += FILE_COPIES * (1 + (job.files is not None)) * unpacking.file_bytes
+        # A fresh interpreter and a program that is no Python have no use for what another has imported.
+        preload = job.preload if self._start == "fork" and not language.run else ()
+        return self._lender.lend(Room(memory_bytes + extra_bytes, processes, limits.file_bytes, preload))
 
     def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
@@ -410,16 +435,17 @@ class _Cases:
 
 
 def _build_s(job: Job) -> float:
-    """Seconds that building the program may take, if it is built."""
+    """Seconds that unpacking and building the program may take, if it is unpacked or built."""
     language = languages()[job.language]
-    return WALL_STRETCH * language.build_limits.wall_time_s if language.build else 0.0
+    building_s = language.build_limits.wall_time_s if language.build else 0.0
+    return WALL_STRETCH * (building_s + (unpack_limits(job).wall_time_s if job.is_unpacked else 0.0))
 
 
 def _may_be_unfair(result: RunResult) -> bool:
     """Whether it passed a limit of time while it waited for a processor too long to be told from a slow program."""
     if result.ending not in {Ending.CPU_LIMIT, Ending.WALL_LIMIT}:
         return False
-    return result.starved_s > STARVED_SHARE * result.wall_time_s
+    return was_starved(result)
 
 
 def blame(exc: ExecutorLost) -> RunResult:

@@ -10,6 +10,7 @@ The other end is executeSubmission.py, whose docstring describes the lines.
 
 import base64
 import binascii
+import dataclasses
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,15 +18,17 @@ from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.languages import languages, limits_document
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult, check_file_name
+from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult, check_file_name
 
 SCHEMA = 5
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
 COLLECTED_BYTES = 16 * 1024  # the executor's bound on each file that is sent back
 MAX_FILES = 32  # of one case, and of those that are wanted back
+UNPACK_LIMITS = Limits(cpu_time_s=5.0, wall_time_s=20.0, output_bytes=64 * 1024, processes=8)
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
 _MAX_BYTES = 1 << 50
+_NEVER_SAID = frozenset([Ending.NOT_RUN, Ending.PROVED, Ending.REFUTED, Ending.TOOL_FAILED])
 _FIELDS = frozenset(
     ["ending", "exit_code", "signal", "stdout", "stderr", "cpu_time_s", "wall_time_s", "memory_bytes", "starved_s"]
 )
@@ -56,15 +59,32 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
         {
             "schema": SCHEMA,
             "file_name": job.file_name,
-            "commands": languages()[job.language].commands(job.file_name, job.limits),
+            "commands": languages()[job.language].commands(
+                job.file_name, job.limits, job.step, is_unpacked=job.is_unpacked
+            ),
             "program": _base64(job.program),
             "start": start,
             "inputs": inputs,
             "limits": limits_document(job.limits),
             "collect": list(job.collect),
             "streamed": job.streamed,
+            **({"unpack": _unpack(job)} if job.is_unpacked else {}),
         }
     )
+
+
+def unpack_limits(job: Job) -> Limits:
+    """What unpacking may use: as much of files as a case may write, for each archive, and time that no case has."""
+    copies = 4 * (len(job.program) + len(job.files or b""))
+    return dataclasses.replace(UNPACK_LIMITS, memory_bytes=256 * MIB + copies, file_bytes=job.limits.file_bytes)
+
+
+def _unpack(job: Job) -> dict[str, Any]:
+    return {
+        "is_archive": job.is_archive,
+        "files": None if job.files is None else _base64(job.files),
+        "limits": limits_document(unpack_limits(job)),
+    }
 
 
 def encode_input(case: CaseInput) -> bytes:
@@ -149,8 +169,8 @@ def decode_answer(line: bytes, limits: Limits, collect: Collection[str] = ()) ->
         if not isinstance(answer, dict) or answer.keys() != _FIELDS:
             raise ValueError("not the fields of an answer")
         ending = Ending(answer["ending"])
-        if ending is Ending.NOT_RUN:
-            raise ValueError("whether a case is run is not the executor's to say")
+        if ending in _NEVER_SAID:
+            raise ValueError("an ending that is not the executor's to say")
         exit_code, signal = _integer_or_none(answer["exit_code"], 255), _integer_or_none(answer["signal"], 64)
         if (ending is Ending.EXITED and exit_code is None) or (ending is Ending.SIGNALED and signal is None):
             raise ValueError("an ending without its exit code or signal")

@@ -18,6 +18,7 @@ from submitter.model import (
     Comparison,
     InputMode,
     Limits,
+    Step,
     TestCase,
     Verdict,
 )
@@ -157,11 +158,15 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
     An assignment as a problem, to be written as a package; it has no solutions.
 
     Raises:
-        AssignmentRefused: packages cannot say how its input is given or its output compared.
+        AssignmentRefused: packages cannot say how its input is given or its output compared, or what is proved.
     """
     if assignment.input_mode is not InputMode.STDIN and not assignment.is_interactive:
         raise AssignmentRefused(
             f"{assignment.ref} gives its input as {assignment.input_mode}, and programs of packages read standard input"
+        )
+    if proved := [case.name for case in assignment.cases if case.step is not Step.RUN]:
+        raise AssignmentRefused(
+            f"{assignment.ref} has programs proved ({', '.join(proved)}), which packages cannot say; export a folder"
         )
     return Problem(
         name=assignment.ref.assignment,

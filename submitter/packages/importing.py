@@ -7,7 +7,7 @@ from pathlib import Path
 
 from submitter.errors import AssignmentRefused
 from submitter.folders import Reader, read_checker, read_grading
-from submitter.model import Assignment, AssignmentRef, Comparison, Limits
+from submitter.model import Assignment, AssignmentRef, Comparison, Limits, Step
 from submitter.packages.assigned import assignment_of, fit_of
 from submitter.packages.formats import read_package
 from submitter.packages.languages import language_of, why_not_run
@@ -67,7 +67,8 @@ def from_folder(read: Reader) -> Imported:
         AssignmentRefused: what `read_grading` says.
     """
     cases, groups = read_grading(read)
-    named = [Case(name=case.name, input=case.input.encode(), answer=b"") for case in cases]
+    run = [case for case in cases if case.step is Step.RUN]
+    named = [Case(name=case.name, input=case.input.encode(), answer=b"") for case in run]
     found = Assignment(ref=AssignmentRef("", "", ""), cases=cases, groups=groups, checker=read_checker(read))
     return Imported(found, None, _about_duplicates(named))
 

@@ -108,6 +108,7 @@ def _record(account: Account) -> dict[str, Any]:
             {
                 "kind": str(case.kind),
                 "ordinal": case.ordinal,
+                "step": str(case.step),
                 "verdict": case.verdict.long_name,
                 "points": case.points,
                 "max_points": case.max_points,

@@ -14,7 +14,7 @@ from html import escape
 from submitter.accounts import Account, CaseAccount
 from submitter.comparison import Comparison, ComparisonKind
 from submitter.hints import sentence
-from submitter.model import SubmissionState, Verdict
+from submitter.model import Step, SubmissionState, Verdict
 from submitter.policy import Level
 from submitter.reports.diff import DiffLine, compare
 from submitter.reports.text import (
@@ -168,7 +168,7 @@ def _table(cases: tuple[CaseAccount, ...]) -> str:
         cpu = milliseconds(use.cpu_time_s) if use else ""
         memory = _measure(f"{use.memory_bytes / 2**20:.1f}", use.memory_bytes, most_bytes) if use else ""
         rows.append(
-            f"<tr><td>{case.name}</td>{group}<td>{_verdict(case.verdict)}</td>"
+            f"<tr><td>{case.title}</td>{group}<td>{_verdict(case.verdict)}</td>"
             f'<td class="n">{case_points(case)}</td>'
             f'<td class="n">{cpu}</td><td class="n">{time}</td><td class="n">{memory}</td></tr>\n'
         )
@@ -227,24 +227,25 @@ def _case(case: CaseAccount, comparison: Comparison | None, note: str) -> str:
         parts.append(
             "<p>The case was changed after this was graded: its input and expected output are not known.</p>\n"
         )
-    elif texts.input is not None:
+    elif texts.input is not None and case.step is Step.RUN:
         parts.append(_block("input", texts.input))
     if case.hint is not None:
         parts.append(f'<p class="hint">Hint: {sentence(case.hint)}.</p>\n')
-    diff = compare(texts, comparison) if case.verdict is Verdict.WRONG_ANSWER else []
+    is_compared = case.step is Step.RUN
+    diff = compare(texts, comparison) if case.verdict is Verdict.WRONG_ANSWER and is_compared else []
     if diff:
         parts.append(f"<h4>expected and printed: {_legend(diff)}</h4>\n<pre>{''.join(map(_diff_line, diff))}</pre>\n")
     else:
         if case.verdict is not Verdict.ACCEPTED:
             parts.append(_block("what happened", reason_of(case)))
-        if texts.expected is not None and case.verdict is not Verdict.ACCEPTED:
+        if texts.expected is not None and case.verdict is not Verdict.ACCEPTED and is_compared:
             is_pattern = comparison is not None and comparison.kind is ComparisonKind.REGEX
             parts.append(_block("expected: text that matches" if is_pattern else "expected", texts.expected))
         parts.append(_block("printed", texts.stdout, texts.stdout_bytes))
     if texts.stderr and case.verdict not in {Verdict.RUNTIME_ERROR, Verdict.COMPILE_ERROR}:  # which has told it
         parts.append(_block("standard error", texts.stderr, texts.stderr_bytes))
     hidden = f' <span class="faint">({note})</span>' if note else ""
-    title = f"{case.name}: {_verdict(case.verdict)}{hidden}"
+    title = f"{case.title}: {_verdict(case.verdict)}{hidden}"
     if case.verdict is Verdict.ACCEPTED:
         return f"<details>\n<summary>{title}</summary>\n{''.join(parts)}</details>\n"
     return f"<section>\n<h3>{title}</h3>\n{''.join(parts)}</section>\n"

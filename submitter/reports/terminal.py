@@ -7,7 +7,7 @@ from typing import Literal
 from submitter.accounts import Account, CaseAccount
 from submitter.comparison import Comparison
 from submitter.hints import sentence
-from submitter.model import SubmissionState, Verdict
+from submitter.model import Step, SubmissionState, Verdict
 from submitter.reports.diff import DiffLine, compare
 from submitter.reports.text import (
     case_points,
@@ -70,18 +70,19 @@ def _case_lines(case: CaseAccount, comparison: Comparison | None) -> Iterator[Li
     if case.use is not None:
         used = f"  {milliseconds(case.use.wall_time_s)} ms  {case.use.memory_bytes / 2**20:.1f} MiB"
     group = group_or_role(case)
-    head = f"{case.name:10} {case.verdict.code:3} {case_points(case)}{f'  {group}' if group else ''}{used}"
+    head = f"{case.title:10} {case.verdict.code:3} {case_points(case)}{f'  {group}' if group else ''}{used}"
     if case.verdict is Verdict.ACCEPTED:
         yield Line("good", head)
         return
     yield Line("bad", head)
     if case.texts is None or case.verdict is Verdict.COMPILE_ERROR:
         return
-    if case.texts.input is not None:
+    if case.texts.input is not None and case.step is Step.RUN:
         yield from _text("input", case.texts.input)
     elif case.texts.is_changed:
         yield Line("dim", "    the case was changed after this was graded: its input and expected output are not known")
-    lines = compare(case.texts, comparison) if case.verdict is Verdict.WRONG_ANSWER else []
+    is_compared = case.verdict is Verdict.WRONG_ANSWER and case.step is Step.RUN
+    lines = compare(case.texts, comparison) if is_compared else []
     if lines and case.hint is not None:
         yield Line("plain", f"    hint: {sentence(case.hint)}")
     if not lines:

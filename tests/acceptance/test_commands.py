@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from submitter.packages.formats import read_package
 from tests.acceptance.conftest import LAB5, RealDaemon, SharedDaemon, World
+from tests.archives import zip_link, zipped
 from tests.problem_packages import LEGACY, unpacked
 
 SQUARE = "import sys\nprint(int(sys.argv[1]) ** 2)\n"
@@ -53,6 +55,34 @@ def test_submit_waits_for_the_result_of_this_upload(world: World, daemon: RealDa
     [second] = documents(submitter(world, *arguments))
     assert (second["subid"], second["score"]) == (first["subid"], 1.0), "not the result that was there before"
     assert "1/20 points" in submitter(world, *arguments[:-1]).stdout
+
+
+def test_a_zip_is_graded_with_the_files_of_its_assignment(world: World, daemon: RealDaemon, tmp_path: Path) -> None:
+    """As an admin sets it up and a student hands it in, and as a student reads what is wrong with another zip."""
+    ref = "m.soltys/aws_labs/lab_files"
+    grading = tmp_path / "grading"
+    grading.mkdir()
+    (grading / "test.in").write_text("1\n2\n3\n4\n5\n")
+    (grading / "test.out").write_text("ada 1\nada 2\nada 3\nada 4\nada 5\n")
+    submitter(world, "cases", "import", str(grading), "--assignment", ref)
+    files, project = tmp_path / "files.zip", tmp_path / "project.zip"
+    files.write_bytes(zipped({"names.txt": "ada"}))
+    main = "import sys, helper\nprint(helper.name(), sys.argv[1])\nopen('names.txt', 'w').write('other')\n"
+    helper = "def name(): return open('names.txt').read()\n"
+    project.write_bytes(zipped({"p/main.py": main, "p/helper.py": helper, "p/names.txt": "bob"}))
+    [told] = documents(submitter(world, "assignment", "files", ref, str(files), "--main-file", "main.py", "--json"))
+    assert (told["main_file"], told["bytes"]) == ("main.py", files.stat().st_size)
+    files.write_bytes(zipped({"../names.txt": "ada"}))
+    refused = submitter(world, "assignment", "files", ref, str(files), code=1)
+    assert "does not say plainly where it goes" in refused.stderr
+    arguments = ["submit", str(project), "--assignment", ref, "--wait", "60", "--json", "--token"]
+    [graded] = documents(submitter(world, *arguments, secrets.token_hex(16)))
+    assert [test["verdict"] for test in graded["tests"]] == ["accepted"] * 5, graded
+    project.write_bytes(zip_link("names.txt", "/etc/passwd"))
+    [graded] = documents(submitter(world, *arguments, secrets.token_hex(16)))
+    assert [test["verdict"] for test in graded["tests"]] == ["compile_error"] * 5
+    assert "Your archive was not unpacked. 'names.txt' in it is neither a file nor" in graded["tests"][0]["output"]
+    submitter(world, "check", str(project), "--cases", str(grading), "--main-file", "main.py", code=3)
 
 
 def test_requeue_has_a_graded_submission_graded_again(world: World, daemon: RealDaemon, program: Path) -> None:
@@ -177,6 +207,32 @@ def test_a_package_comes_in_if_its_solutions_pass_and_goes_out_again(world: Worl
     submitter(world, "cases", "import", str(package), *name, "--no-verify")
     expected = [case["expected"] for case in documents(submitter(world, "cases", "list", *name, "--json"))]
     assert expected == ["4\n", "7\n"]
+
+
+@pytest.mark.parametrize("sandbox_name", ["bubblewrap"], indirect=True)
+def test_a_folder_may_ask_for_a_proof(world: World, tmp_path: Path) -> None:
+    """By an empty line and grading.toml; the tool is a student's only where it is there."""
+    (tmp_path / "test.in").write_text("3\n\n")
+    (tmp_path / "test.out").write_text("9\n\n")
+    (tmp_path / "grading.toml").write_text('[[case]]\ncases = ["test 2"]\nstep = "prove"\npoints = 4\n')
+    name = ["--assignment", "m.soltys/aws_labs/proved"]
+    refused = submitter(world, "cases", "import", str(tmp_path), *name, "--language", "bash", code=1)
+    assert "test 2: no tool proves bash programs; there are some for python, ada, c" in refused.stderr
+    submitter(world, "cases", "import", str(tmp_path), *name)
+    assert "(proved, not run)" in submitter(world, "cases", "list", *name).stdout
+    submitter(world, "cases", "export", str(tmp_path / "out"), *name)
+    assert (tmp_path / "out" / "grading.toml").read_text() == (
+        '[[case]]\ncases = ["test 2"]\npoints = 4.0\nstep = "prove"\n'
+    )
+    refused = submitter(world, "cases", "export", str(tmp_path / "p"), *name, "--format", "icpc", code=1)
+    assert "packages" in refused.stderr
+    if shutil.which("mypy", path="/usr/local/bin:/usr/bin:/bin") is None:
+        pytest.skip("mypy is not on the host")
+    (tmp_path / "untyped.py").write_text("import sys\ndef f(n): return n * n\nprint(f(int(sys.argv[1])))\n")
+    checked = submitter(world, "check", str(tmp_path / "untyped.py"), *name, "--sandbox", "bubblewrap", code=3)
+    assert "AC WA" in checked.stdout
+    assert "1/5" in checked.stdout
+    assert "Function is missing a type annotation" in checked.stdout
 
 
 def test_a_folder_comes_in_if_the_reference_passes(world: World, tmp_path: Path) -> None:

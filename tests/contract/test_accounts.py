@@ -21,6 +21,7 @@ from submitter.model import (
     Outcome,
     RunResult,
     ShownPoints,
+    Step,
     SubmissionKey,
     SubmissionState,
     TestCase,
@@ -28,6 +29,7 @@ from submitter.model import (
 )
 from submitter.policy import Level, Policy, Terms, View
 from submitter.ports import CaseStore
+from submitter.results import reason_of
 from tests.contract.case_stores import ADA, CASES, GRACE, KEY, REF, REJECTED, SQUARES, Witness, make_start, publish
 
 RUN = RunResult(
@@ -115,6 +117,19 @@ def test_an_account_has_all_that_was_recorded(case_store: CaseStore, witness: Wi
     assert texts is not None
     assert (texts.input, texts.expected, texts.stdout, texts.stderr) == ("-12", "144", b"5\n\xff\0", b"oops")
     assert (texts.stdout_bytes, texts.stderr_bytes) == (4, 4)
+
+
+def test_an_account_knows_which_cases_proved_the_program(case_store: CaseStore) -> None:
+    proof = TestCase(CaseKind.TEST, 1, "", "", step=Step.PROVE)
+    case_store.save_assignment(replace(SQUARES, cases=(proof, CASES[2])))
+    results = tuple(CaseResult(one, RUN, Verdict.WRONG_ANSWER, 0.0) for one in (proof, CASES[2]))
+    hand_in(case_store, Outcome(report=GradeReport(results, 0.0, 3.5, 1.5)))
+    cases = the_only(case_store, with_texts=True).cases
+    assert [(one.name, one.title, one.step) for one in cases] == [
+        ("test 1", "test 1 (prove)", Step.PROVE),
+        ("grade 1", "grade 1", Step.RUN),
+    ]
+    assert reason_of(cases[0]) == "not proved\n5\n\\xff\\x00oops"
 
 
 def test_texts_are_read_only_if_asked_for(case_store: CaseStore) -> None:

@@ -16,12 +16,14 @@ from submitter.model import (
     Comparison,
     InputMode,
     Limits,
+    Step,
     TestCase,
     Verdict,
 )
 from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Terms, Tries, View
 from submitter.resources import resource
+from submitter.supplies import Supplies
 from tests.comparisons import NOT_WRITTEN_SO, WRITTEN
 from tests.contract.case_stores import ADA, GRADED, KEY, REF, SQUARES, gradebook, make_start, publish
 
@@ -43,10 +45,71 @@ def _refusal(sql: psycopg.Connection[DictRow], call: str) -> str:
 NAMES = "'m.soltys', 'aws_labs', 'lab5_containers'"
 
 
+def test_a_case_that_proves_is_appended(postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    _call(sql, f"add_case({NAMES}, 'grade', '2', '4')")
+    assert _call(sql, f"add_prove_case({NAMES}, 'grade', points => 2.5)") == 2
+    assert _call(sql, f"add_prove_case({NAMES}, 'test')") == 1
+    assert postgres_store.load_assignment(REF) == Assignment(
+        ref=REF,
+        cases=(
+            TestCase(CaseKind.TEST, 1, "", "", step=Step.PROVE),
+            TestCase(CaseKind.GRADE, 1, "2", "4"),
+            TestCase(CaseKind.GRADE, 2, "", "", 2.5, step=Step.PROVE),
+        ),
+    )
+    listed = sql.execute("SELECT kind, ordinal, step FROM submitter.case_list").fetchall()
+    assert [(row["kind"], row["ordinal"], row["step"]) for row in listed] == [
+        ("test", 1, "prove"),
+        ("grade", 1, "run"),
+        ("grade", 2, "prove"),
+    ]
+
+
+def test_a_case_that_proves_has_no_texts_and_no_limits_of_its_own(sql: psycopg.Connection[DictRow]) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    _call(sql, f"add_prove_case({NAMES}, 'test')")
+    refusal = _refusal(sql, f"change_cases({NAMES}, 'test', ARRAY[1], cpu_time_s => 5)")
+    assert "what_proves_has_the_limits_of_its_tool" in refusal
+    with pytest.raises(psycopg.errors.CheckViolation, match="what_proves_has_no_input_and_no_expected_output"):
+        sql.execute("UPDATE submitter.test_cases SET input = '5'")
+    assert "there is no assignment" in _refusal(sql, "add_prove_case('a', 'e', 'none', 'test')")
+    assert "the kind of a case is test or grade" in _refusal(sql, f"add_prove_case({NAMES}, 'exam')")
+
+
 def test_a_new_assignment_has_the_defaults_of_the_model(
     postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
 ) -> None:
     _call(sql, f"add_assignment({NAMES})")
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+
+
+def test_a_main_file_is_set_and_taken_away(postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    answer = _call(sql, f"set_main_file({NAMES}, 'main.py')")
+    assert answer == "programs are called main.py; archives with such a file are taken"
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=(), supplies=Supplies(main_file="main.py"))
+    for wrong in ("a/main.py", "main", "-x.py", "m" * 65 + ".py"):
+        assert "main_file_is_a_plain_name" in _refusal(sql, f"set_main_file({NAMES}, '{wrong}')")
+    assert _call(sql, f"set_main_file({NAMES})") == "programs are one file each"
+    assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
+    with pytest.raises(psycopg.errors.CheckViolation, match="files_are_an_archive_of_at_most_8_mib"):
+        sql.execute("UPDATE submitter.assignments SET files = decode(repeat('00', 8388609), 'hex')")
+
+
+def test_modules_to_preload_are_set_and_taken_away(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    _call(sql, f"add_assignment({NAMES})")
+    assert _call(sql, f"set_preload({NAMES}, 'numpy,xml.dom')") == "executors import numpy,xml.dom ahead, if they can"
+    found = postgres_store.load_assignment(REF)
+    assert found is not None
+    assert found.supplies == Supplies(preload=("numpy", "xml.dom"))
+    for wrong in ("numpy, scipy", "a.", "a,,b", "a b", "-a", "a,b,a", ",".join(f"m{n}" for n in range(17))):
+        assert "preload_names_modules_with_commas_between" in _refusal(sql, f"set_preload({NAMES}, '{wrong}')")
+        with pytest.raises(ValueError, match="module"):
+            Supplies(preload=tuple(wrong.split(",")))
+    assert _call(sql, f"set_preload({NAMES})") == "nothing is preloaded"
     assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=())
 
 

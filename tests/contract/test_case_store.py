@@ -36,6 +36,7 @@ from submitter.model import (
     Limits,
     Outcome,
     RunResult,
+    Step,
     SubmissionKey,
     SubmissionState,
     TestCase,
@@ -44,6 +45,7 @@ from submitter.model import (
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tries, View
 from submitter.ports import CaseStore
+from submitter.supplies import Supplies
 from submitter.verdict import summarize
 from tests.contract.case_stores import (
     ADA,
@@ -88,6 +90,13 @@ def test_an_assignment_comes_back_as_it_was_saved(case_store: CaseStore) -> None
         comparison=Comparison.WHITESPACE,
         limits=limits,
     )
+    case_store.save_assignment(saved)
+    assert case_store.load_assignment(REF) == saved
+
+
+def test_a_case_that_proves_comes_back_as_one(case_store: CaseStore) -> None:
+    proof = TestCase(CaseKind.GRADE, 2, "", "", 3.0, step=Step.PROVE)
+    saved = Assignment(ref=REF, cases=(*CASES, proof))
     case_store.save_assignment(saved)
     assert case_store.load_assignment(REF) == saved
 
@@ -558,6 +567,27 @@ def test_a_policy_comes_back_as_it_was_saved(case_store: CaseStore, policy: Poli
     assert case_store.load_assignment(REF) == SQUARES
     assert case_store.save_policy(REF, policy)
     assert case_store.load_assignment(REF) == saved
+
+
+@pytest.mark.parametrize(
+    "supplies",
+    [
+        Supplies(),
+        Supplies(main_file="main.py", preload=("numpy", "xml.dom")),
+        Supplies(main_file="Main.java", archive=bytes(range(256))),
+    ],
+)
+def test_supplies_come_back_as_they_were_saved(case_store: CaseStore, supplies: Supplies) -> None:
+    """With an assignment that has cases, of which each is a row, and with one that has none."""
+    for cases in (CASES, ()):
+        saved = replace(SQUARES, cases=cases, supplies=supplies)
+        case_store.save_assignment(saved)
+        assert case_store.load_assignment(REF) == saved
+        assert case_store.save_supplies(REF, Supplies())
+        assert case_store.load_assignment(REF) == replace(saved, supplies=Supplies())
+        assert case_store.save_supplies(REF, supplies)
+        assert case_store.load_assignment(REF) == saved
+    assert not case_store.save_supplies(replace(REF, assignment="unknown"), supplies)
 
 
 def test_an_unknown_assignment_has_no_policy_to_change_or_publish(case_store: CaseStore) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -312,7 +313,7 @@ def test_a_hostile_program_is_contained(sandbox_name: str, level: str) -> None:
     [
         ("    install_filter(FILTER)\n", "calls"),
         ("    drop_capabilities()\n", "rights"),
-        ("            renew_places(looks, file_bytes)\n", "look"),
+        ("            renew_places(looks, file_bytes, files)\n", "look"),
     ],
 )
 def test_a_wall_that_is_missing_is_noticed(tmp_path: Path, wall: str, leak: str) -> None:
@@ -357,6 +358,40 @@ def test_chance_that_is_preloaded_is_not_the_same_for_all() -> None:
     with contextlib.closing(make_sandbox("bubblewrap", "box", preload=PRELOAD)) as sandbox:
         results = run(sandbox, "import random\nprint(random.random())", "1", "2", "3")
     assert len({result.stdout for result in results}) == 3
+
+
+def imports(sandbox: ExecutorSandbox, preload: tuple[str, ...]) -> RunResult:
+    """What a program of an assignment with these modules sees of them, and how long it then takes to import them."""
+    program = (
+        "import sys, time\nprint([name for name in ('json', 'decimal', 'xml.dom.minidom') if name in sys.modules])\n"
+        "began = time.perf_counter()\nimport json, decimal, xml.dom.minidom\n"
+        "print(time.perf_counter() - began, file=sys.stderr)\n"
+        "print(json.loads('[1]'), decimal.Decimal('0.1') + 1, xml.dom.minidom.parseString('<a/>').documentElement)"
+    )
+    job = Job(
+        program=program.encode(),
+        file_name="program.py",
+        language="python",
+        limits=Limits(),
+        inputs=(CaseInput(()),),
+        preload=preload,
+    )
+    [result] = sandbox.run(job)
+    return result
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_an_assignment_s_modules_are_ready_for_its_programs_alone(sandbox_name: str, level: str) -> None:
+    """Whose output does not tell; and a list that cannot be imported costs nobody a verdict."""
+    modules = ("json", "decimal", "xml.dom.minidom")
+    with contextlib.closing(make_sandbox(sandbox_name, level, executors=1)) as sandbox:
+        results = [imports(sandbox, preload) for preload in (modules, (), modules, ("no_such_module",))]
+    assert [result.exit_code for result in results] == [0] * 4, results
+    assert len({re.sub(rb" at 0x[0-9a-f]+", b"", result.stdout) for result in results}) == 1
+    assert results[0].stdout.startswith(b"[]\n")
+    if level != "strict":  # where every case is a fresh interpreter, which imports for itself
+        with_them, without = float(results[2].stderr), float(results[1].stderr)
+        assert with_them < without / 3, (with_them, without)
 
 
 def test_what_cannot_be_preloaded_is_told() -> None:

@@ -8,9 +8,9 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from submitter.errors import SubmissionRejected
+from submitter.exchanges import BOTH_WAITED
 from submitter.executors.roles import SeparateSandboxes
 from submitter.grading import Grader
-from submitter.judging import BOTH_WAITED
 from submitter.model import (
     Assignment,
     AssignmentRef,

@@ -1,20 +1,23 @@
 """Programs in other languages than Python: built once, run in each case, with the walls of every case about both."""
 
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
 
+from benchmarks.compiled import CompiledLevel
 from submitter import languages as module
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
 from submitter.resources import resource
 from submitter.toolchains import find_tool_chains
-from tests.conftest import make_sandbox
+from tests.conftest import languages_image, make_sandbox
 
 LIMITS = Limits(cpu_time_s=2.0, wall_time_s=6.0, memory_bytes=128 << 20)
 TWO, FIVE = ("3", "-4"), ("3", "-4", "5", "10", "0")  # in one box, and in two by turns
@@ -39,6 +42,10 @@ SQUARES = {
 }
 
 BUILT = "/usr/src/submitter"
+# What executor_image/ensure-image.sh puts into the image with tool chains; SUBMITTER_TEST_LANGUAGES says that
+# SUBMITTER_IMAGE has all of them.
+IN_IMAGE = frozenset(["bash", "c", "javascript"])
+ALL_IN_IMAGE = "SUBMITTER_TEST_LANGUAGES" in os.environ
 # Languages of the tests' own: their programs are shell scripts that are run as the build, so that a test says what a
 # build does; what it leaves is run.
 OWN_LANGUAGES = {
@@ -77,7 +84,7 @@ def _kinds() -> list[ParameterSet]:
 
 @pytest.fixture(scope="module", params=_kinds())
 def sandbox(request: pytest.FixtureRequest) -> Iterator[ExecutorSandbox]:
-    sandbox = make_sandbox(*request.param, executors=1)
+    sandbox = make_sandbox(*request.param, executors=1, image=None if ALL_IN_IMAGE else languages_image())
     yield sandbox
     sandbox.close()
 
@@ -118,12 +125,13 @@ def run(sandbox: ExecutorSandbox) -> Run:
 
 
 def need(name: str, sandbox: ExecutorSandbox) -> None:
-    """Skip where the tool chain is not there: in Docker, all but the shell, since the image is Python's alone."""
+    """Skip where the tool chain is not there; what the image should have must be there."""
     program = languages()[name].version[0]
-    if shutil.which(program, path="/usr/local/bin:/usr/bin:/bin") is None or (
-        sandbox.name == "docker" and name != "bash" and "SUBMITTER_TEST_LANGUAGES" not in os.environ
-    ):
-        pytest.skip(f"{program} is not in {sandbox.name}'s {'image' if sandbox.name == 'docker' else 'host'}")
+    if sandbox.name == "docker":
+        if name not in IN_IMAGE and not ALL_IN_IMAGE:
+            pytest.skip(f"{program} is not in the image")
+    elif shutil.which(program, path="/usr/local/bin:/usr/bin:/bin") is None:
+        pytest.skip(f"{program} is not on the host")
 
 
 # -- what a program gets and gives --------------------------------------------------------------------------------
@@ -350,3 +358,15 @@ def test_it_is_told_which_tool_chains_are_there(sandbox: ExecutorSandbox, own_la
     assert str(found["python"]).startswith("Python 3.")
     assert str(found["bash"]).startswith("GNU bash, version ")
     assert found["absent"] is None
+
+
+def test_the_benchmark_s_run_phase_begins_when_the_build_has_ended() -> None:
+    """A submission's whole time has the build in it, its run phase does not."""
+    if shutil.which("gcc", path="/usr/local/bin:/usr/bin:/bin") is None:
+        pytest.skip("gcc is not on the host")
+    with contextlib.closing(CompiledLevel("bubblewrap", "box")) as level:
+        started = time.perf_counter()
+        outputs = level.run(b"", [1, 2, 3])
+        whole_s = time.perf_counter() - started
+    assert outputs == [b"1\n", b"4\n", b"9\n"]
+    assert 0 < level.phases.cases_s <= level.phases.run_s < whole_s

@@ -9,7 +9,6 @@ from psycopg.rows import DictRow
 
 from submitter.adapters import postgres_connections
 from submitter.adapters.postgres import PostgresCaseStore
-from submitter.adapters.postgres_attempts import KEPT_OUTPUT_BYTES
 from submitter.errors import (
     AssignmentRefused,
     CasesUnavailable,
@@ -25,6 +24,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.test_sets import KEPT_OUTPUT_BYTES
 from tests.contract.case_stores import (
     ADA,
     CASES,

@@ -1,6 +1,7 @@
 """Results that are shown anew, on Postgres and S3: the same document as a grading would write, and nothing run."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from submitter.adapters.s3 import S3ResultStore
 from submitter.embedded_aws import EmbeddedAws
 from submitter.grading import Grader
 from submitter.lease import Lease
-from submitter.model import Assignment, CaseKind, Ending, RunResult, SubmissionKey, TestCase
+from submitter.model import Assignment, CaseKind, Ending, RunResult, Step, SubmissionKey, TestCase
 from submitter.policy import Feedback, Late, Policy, Tries
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
@@ -26,6 +27,7 @@ CASES = (
     TestCase(CaseKind.TEST, 1, "two\nlines", "out\n", 2.5),
     TestCase(CaseKind.TEST, 2, "3", "\\n is two characters"),
     TestCase(CaseKind.GRADE, 1, "5", "25", 0.1),
+    TestCase(CaseKind.GRADE, 2, "", "", 2.0, step=Step.PROVE),
 )
 RUN = RunResult(
     ending=Ending.EXITED,
@@ -42,7 +44,7 @@ def test_what_is_published_is_what_a_grading_would_write(
     postgres_store: PostgresCaseStore, aws: EmbeddedAws, bucket: str, tmp_path: Path
 ) -> None:
     store = S3ResultStore(aws.s3, bucket)
-    sandbox = FakeSandbox(lambda job, _: RUN)
+    sandbox = FakeSandbox(lambda job, one: RUN if one.step is Step.RUN else replace(RUN, ending=Ending.REFUTED))
     processor = SubmissionProcessor(postgres_store, store, Grader(sandbox, tmp_path), "host")
     postgres_store.save_assignment(Assignment(ref=REF, cases=CASES, policy=POLICY))
     key = SubmissionKey(REF, KEY.subid, leading_slash=True)
@@ -69,6 +71,8 @@ def test_what_is_published_is_what_a_grading_would_write(
     published, out = read(key.results), read(key.out)
     assert out == b"out\xff\nout\xff\n"
     assert json.loads(published)["tests"][2]["expected"] == "25"
+    proof = json.loads(published)["tests"][3]
+    assert (proof["step"], proof["output"]) == ("prove", "not proved\nout\\xff\na warning")
 
     processor.process(key, Lease(None, 1000))  # which finds the result that Postgres says is there
     assert len(sandbox.jobs) == runs + 1

@@ -14,7 +14,7 @@ from submitter.adapters.memory import MemoryResultStore
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.daemon import ClientThread
 from submitter.lease import Lease
-from submitter.processing import SubmissionProcessor
+from submitter.processing import Publisher
 from tests.schedule_services import LEASE_S, Clock, MotoHere, all_services, gateway_services, memory_services
 from tests.schedules import Action, World
 
@@ -209,7 +209,7 @@ def _grade_again(patch: pytest.MonkeyPatch) -> None:
 def _write_the_manifest_first(patch: pytest.MonkeyPatch) -> None:
     """results.json tells of an .out that is still an older one."""
 
-    def write(self: SubmissionProcessor, key: Any, outcome: Any, seen: str | None) -> str | None:
+    def write(self: Publisher, key: Any, outcome: Any, seen: str | None, *_: Any, **__: Any) -> str | None:
         from submitter.results import encode_graded, encode_out, encode_rejected
 
         report = outcome.report
@@ -218,7 +218,7 @@ def _write_the_manifest_first(patch: pytest.MonkeyPatch) -> None:
         self._results.put(key.out, encode_out(report) if report else b"", "text/plain")
         return is_written
 
-    patch.setattr(SubmissionProcessor, "_write", write)
+    patch.setattr(Publisher, "_write", write)
 
 
 def _drop_what_failed(patch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,15 @@ def test_empty_queue_gives_none_at_once_when_told_not_to_wait(queue: SubmissionQ
     assert queue.receive(wait_s=0) is None
 
 
+def test_only_messages_that_could_be_received_are_waiting(queue: SubmissionQueue) -> None:
+    assert queue.waiting() == 0
+    for body in ("one", "two"):
+        queue.send(body)
+    assert queue.waiting() == 2
+    assert queue.receive(0) is not None
+    assert queue.waiting() == 1
+
+
 def test_empty_queue_gives_none_after_the_wait(queue: SubmissionQueue) -> None:
     assert queue.receive(wait_s=1) is None
 

@@ -71,17 +71,17 @@ SCRIPT_WALLS: dict[str, tuple[Patches, str, str]] = {
         r"SUCCEEDED in leaving",
     ),
     "the renewal of what can be written to": (
-        {"        if look_of(directory) != look:\n": "        if False:\n"},
+        {"        if (files and directory == HOME) or look_of(directory) != look:\n": "        if False:\n"},
         "S39_leaves_files",
         r"SUCCEEDED with /tmp/left-behind",
     ),
     "the size of what can be written to": (
-        {'f"size={file_bytes},nr_inodes={MAX_INODES},mode=1777"': 'f"nr_inodes={MAX_INODES},mode=1777"'},
+        {'f"size={file_bytes},nr_inodes={inodes},mode=1777"': 'f"nr_inodes={inodes},mode=1777"'},
         "S05_memory_in_files",
         r"memory_limit_exceeded, not accepted|SUCCEEDED 64 MiB in /tmp",
     ),
     "the number of files in it": (
-        {'f"size={file_bytes},nr_inodes={MAX_INODES},mode=1777"': 'f"size={file_bytes},nr_inodes=0,mode=1777"'},
+        {'f"size={file_bytes},nr_inodes={inodes},mode=1777"': 'f"size={file_bytes},nr_inodes=0,mode=1777"'},
         "S12_a_million_files",
         r"limit_exceeded, not accepted|SUCCEEDED a million files",
     ),

@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: wrong work has no time, turns are taken, walls taken out were there."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -8,10 +9,15 @@ from benchmarks import work
 from benchmarks.__main__ import BEGIN, END, HERE
 from benchmarks.chapters import CHAPTERS
 from benchmarks.chart import draw_bars, draw_lines
+from benchmarks.compiled import C_PROGRAM, STAMP, STAMPED, stamped_language
 from benchmarks.goals import goals
 from benchmarks.layers import LAYERS, Layer, script_without
+from benchmarks.levels import LIMITS
 from benchmarks.report import Table, show
 from benchmarks.work import Failed, Samples, take_turns
+from submitter.executors.wire import encode_request
+from submitter.languages import languages
+from submitter.model import CaseInput, Job
 
 
 class Scripted:
@@ -84,6 +90,29 @@ def test_goals_tell_reached_from_missed_and_from_not_measured() -> None:
     assert found["box, docker: times as fast as docker run"] == "yes"
     assert found["box, docker: times as fast as isolate"] == "no"
     assert found["box, bubblewrap: times as fast as isolate"] == "not measured"
+
+
+def test_a_compiled_program_is_to_be_no_slower_than_with_the_faster_of_both_peers() -> None:
+    columns = ["who", "times as fast as isolate.", "as go-judge."]
+    rows = [("box, docker", 0.99, 2.0), ("box, bubblewrap", 1.7, 2.0)]
+    found = {row[0]: row[3] for row in goals({"compiled": Table("compiled", "", columns, list(rows))}).rows}
+    assert found["box, docker: a C program's run phase, times as fast as isolate"] == "no"
+    assert found["box, docker: a C program's run phase, times as fast as go-judge"] == "yes"
+    assert found["box, bubblewrap: a C program's run phase, times as fast as isolate"] == "yes"
+
+
+def test_ours_are_built_by_the_very_command_of_the_language_and_say_when_that_ended() -> None:
+    inputs = (CaseInput(("1",)),)
+    job = Job(program=C_PROGRAM, file_name="program.c", language=STAMPED, limits=LIMITS, inputs=inputs)
+    with stamped_language():
+        stamped = json.loads(encode_request(job, "fork", 1))["commands"]
+    c = languages()["c"].commands("program.c", LIMITS)
+    assert c is not None
+    assert stamped["build"][-len(c["build"]) :] == c["build"]
+    assert STAMP in stamped["build"][2]
+    assert {**stamped, "build": None} == {**c, "build": None}
+    with pytest.raises(KeyError):
+        encode_request(job, "fork", 1)
 
 
 def test_cells_show_three_digits() -> None:

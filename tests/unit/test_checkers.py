@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from submitter.adapters.memory import FakeSandbox
+from submitter.asking import try_checker
 from submitter.checkers import (
     ACCEPTED,
     COLLECT,
@@ -23,7 +24,6 @@ from submitter.errors import AssignmentRefused, SandboxClosed, SandboxUnavailabl
 from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader, check_assignment
-from submitter.judging import try_checker
 from submitter.model import (
     MIB,
     Assignment,
@@ -398,7 +398,7 @@ def test_no_judges_are_made_for_a_sandbox_that_is_closed() -> None:
 @pytest.mark.parametrize("role", Role)
 def test_executors_refuse_programs_of_the_other_role(role: Role) -> None:
     """A second wall: whoever mixes them up runs nothing."""
-    sandbox = ExecutorSandbox(None, "fork", role)  # type: ignore[arg-type]  # and lends none
+    sandbox = ExecutorSandbox(None, "fork", role=role)  # type: ignore[arg-type]  # and lends none
     other = next(one for one in Role if one is not role)
     with pytest.raises(ValueError, match="never run a program"):
         list(sandbox.run(job(other)))

@@ -28,7 +28,7 @@ class Engine:
         return {"SecurityOptions": ["name=apparmor", "name=seccomp,profile=default"]}
 
     def inspect_image(self, _image: str) -> dict[str, Any]:
-        return {"Config": {"Labels": {SCRIPT_LABEL: script_digest()}}}
+        return {"Id": "sha256:1", "Config": {"Labels": {SCRIPT_LABEL: script_digest()}}}
 
     def create_host_config(self, **options: Any) -> dict[str, Any]:
         return options

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from submitter.errors import ExecutorLost, NotBegun, SandboxUnavailable
+from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Room
-from submitter.executors.pool import FreshExecutors
 from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
 from submitter.executors.wire import decode_answer
 from submitter.model import CaseInput, Ending, Job, Limits, RunResult
@@ -63,6 +63,7 @@ class ScriptedExecutor:
 
 class ScriptedLauncher:
     name = "scripted"
+    image = "scripted"
 
     def __init__(self, play: Callable[[str], bytes], ready: Iterator[bytes | Exception] | None = None) -> None:
         self.play = play

@@ -22,7 +22,7 @@ from submitter.folders import (
     read_grading,
     write_folder,
 )
-from submitter.model import CaseKind, Checker, TestCase
+from submitter.model import CaseKind, Checker, Step, TestCase
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 
 TEST, GRADE = CaseKind.TEST, CaseKind.GRADE
@@ -309,6 +309,11 @@ def test_folder_without_grading_file_has_no_groups() -> None:
         ("[[case]]\ncases = ['test 1']\nrole = 'extra'", "role is one of regular, bonus, penalty"),
         ("[[case]]\ncases = ['test 1']\nwall_time_s = 0", "wall_time_s is a number greater than 0"),
         ("[[case]]\ncases = ['test 1']\nmemory_bytes = 1.5", "whole number of bytes"),
+        ("[[case]]\ncases = ['test 1']\nstep = 'build'", "step is one of run, prove, not 'build'"),
+        (
+            "[[case]]\ncases = ['test 1']\nstep = 'prove'",
+            "test 1 proves the program: leave its lines",
+        ),
     ],
 )
 def test_grading_file_that_makes_no_sense_is_refused_and_says_what_to_write(text: str, why: str) -> None:
@@ -374,6 +379,22 @@ def test_an_exported_checker_is_imported_as_the_same(tmp_path: Path) -> None:
     cases = (TestCase(TEST, 1, "2", "4"),)
     write_folder(tmp_path, cases, checker=checker)
     assert read_checker(local_reader(tmp_path)) == checker
+    assert read_grading(local_reader(tmp_path)) == (cases, ())
+
+
+def test_a_folder_may_have_the_program_proved(tmp_path: Path) -> None:
+    files = {
+        "test.in": b"2\n\n3\n",
+        "test.out": b"4\n\n9\n",
+        "grading.toml": b"[[case]]\ncases = ['test 2']\nstep = 'prove'\npoints = 5\n",
+    }
+    cases, _ = read_grading(files.get)
+    assert cases == (
+        TestCase(TEST, 1, "2", "4"),
+        TestCase(TEST, 2, "", "", 5.0, step=Step.PROVE),
+        TestCase(TEST, 3, "3", "9"),
+    )
+    write_folder(tmp_path, cases)
     assert read_grading(local_reader(tmp_path)) == (cases, ())
 
 

@@ -10,22 +10,24 @@ PACKAGE = Path(__file__).resolve().parents[2] / "submitter"
 
 # From the ground up. A room may import any room of a lower floor and none of its own.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"comparison", "points", "policy"}),
+    frozenset({"comparison", "points", "policy", "supplies"}),
     frozenset({"", "errors", "crash"}),  # "" is submitter/__init__.py, with the version
     frozenset({"model"}),
     frozenset({"accounts", "comparing", "resources"}),
     frozenset({"hints", "languages", "scoring"}),
+    frozenset({"test_sets"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset({"reports.text"}),
     frozenset({"reports.diff"}),
     frozenset({"reports.gradebook", "reports.junit", "reports.page", "reports.terminal"}),
     frozenset({"exports"}),
     frozenset({"checkers"}),
-    frozenset({"grading_file"}),
-    frozenset({"judging"}),
+    frozenset({"exchanges", "grading_file"}),
+    frozenset({"judging", "asking"}),
     frozenset(
         {
             "grading",
+            "steps",
             "lease",
             "trigger",
             "folders",
@@ -53,8 +55,14 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
     frozenset({"adapters.aws", "adapters.postgres_connections", "adapters.memory", "adapters.memory_notices"}),
-    frozenset({"adapters.postgres_notices", "adapters.postgres_checkers"}),
-    frozenset({"adapters.postgres_policy"}),
+    frozenset(
+        {
+            "adapters.postgres_notices",
+            "adapters.postgres_checkers",
+            "adapters.memory_rejudging",
+        }
+    ),
+    frozenset({"adapters.postgres_policy", "adapters.postgres_rejudging", "adapters.postgres_supplies"}),
     frozenset({"adapters.postgres_attempts", "adapters.postgres_accounts"}),
     frozenset(
         {
@@ -65,11 +73,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "adapters.ses",
             "adapters.smtp",
             "executors.pool",
+            "executors.fresh",
             "containment",
             "executors.sandbox",
             "executors.docker_executor",
             "executors.bubblewrap_executor",
             "processing",
+            "planning",
             "checking",
             "similar",
             "similar_page",
@@ -79,7 +89,8 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"executors.dialogue"}),
-    frozenset({"daemon", "image", "stack", "packages.running", "executors.roles"}),
+    frozenset({"executors.roles"}),
+    frozenset({"daemon", "image", "stack", "rejudging", "packages.running"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
@@ -94,8 +105,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "commands.notices",
             "commands.policies",
             "commands.similar",
+            "commands.supplies",
             "commands.packages",
             "commands.results",
+            "commands.rejudging",
         }
     ),
     frozenset({"cli"}),
@@ -109,11 +122,14 @@ PURE = {
     "comparing": {"codecs", "collections", "decimal", "itertools", "re", "re2", "typing"},
     "hints": {"collections", "dataclasses", "decimal", "itertools"},
     "policy": {"dataclasses", "datetime", "enum", "math", "re"},
+    "supplies": {"dataclasses", "re"},
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
+    "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
     "points": {"dataclasses", "enum"},
     "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "pathlib", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
     "accounts": {"dataclasses", "datetime", "enum"},
+    "exchanges": {"dataclasses"},
     "checkers": {"collections", "dataclasses", "math"},
     "verdict": {"collections", "math", "typing"},
     "results": {"dataclasses", "datetime", "json", "re", "typing"},
@@ -203,7 +219,7 @@ def test_the_trigger_needs_nothing_beyond_boto3() -> None:
         if room not in seen:
             seen.add(room)
             needed += rooms_imported_by(room)
-    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "policy", "errors"}
+    assert seen <= {"trigger", "protocol", "model", "points", "comparison", "policy", "supplies", "errors"}
 
 
 def test_the_executor_imports_the_standard_library_alone() -> None:

@@ -1,6 +1,7 @@
 """Languages as files describe them: what a file may say, and what is made of it."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,15 @@ from submitter.adapters.memory import FakeSandbox
 from submitter.errors import AssignmentRefused, ConfigError
 from submitter.executors.wire import encode_request
 from submitter.grading import Grader, check_assignment
-from submitter.languages import BUILD_LIMITS, language_of_file, languages, read_language, read_languages
+from submitter.languages import (
+    BUILD_LIMITS,
+    PROOF_LIMITS,
+    Proof,
+    language_of_file,
+    languages,
+    read_language,
+    read_languages,
+)
 from submitter.model import (
     MIB,
     Assignment,
@@ -20,12 +29,16 @@ from submitter.model import (
     Job,
     Limits,
     RunResult,
+    Step,
     TestCase,
     Verdict,
 )
 from submitter.resources import resource
 
 MINIMAL = 'extension = ".x"\nversion = ["x", "--version"]\nrun = ["x", "{source}"]\n'
+
+
+PROVED = MINIMAL + "[prove]\ncommand = ['y', '{source}']\nversion = ['y']\n"
 
 
 def read(tmp_path: Path, text: str) -> None:
@@ -67,6 +80,31 @@ def test_a_file_is_all_that_a_language_needs(tmp_path: Path) -> None:
     }
 
 
+def test_a_table_is_all_that_a_prove_step_needs(tmp_path: Path) -> None:
+    (tmp_path / "y.toml").write_text(
+        PROVED + 'packages = ["y"]\nrefused = [10]\nbroken = [1]\naddress_space = false\n'
+        "[prove.limits]\ncpu_time_s = 5\nmemory_mib = 100\n"
+    )
+    language = read_language(tmp_path / "y.toml")
+    assert language.proof == Proof(
+        command=("y", "{source}"),
+        version=("y",),
+        packages=("y",),
+        refused=(10,),
+        broken=(1,),
+        address_space=False,
+        limits=replace(PROOF_LIMITS, cpu_time_s=5, memory_bytes=100 * MIB),
+    )
+    commands = language.commands("a.x", Limits(), Step.PROVE)
+    assert commands is not None
+    assert (commands["build"], commands["run"], commands["address_space"]) == (
+        None,
+        ["y", "/usr/src/submitter/a.x"],
+        False,
+    )
+    assert language.commands("a.x", Limits()) != commands
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -84,6 +122,20 @@ def test_a_file_is_all_that_a_language_needs(tmp_path: Path) -> None:
         (MINIMAL.replace("{source}", "{program}"), "{source}, {stem} and {memory_mib}"),
         ('extension = ".x"\nversion = ["x"]\nbuild = ["x"]', "it has build and no run"),
         ('extension = ".x"\nrun = ["x"]', "it has no version"),
+        (MINIMAL + "prove = 1", "prove is a table"),
+        (MINIMAL + "[prove]\nversion = ['y']", "command"),
+        (MINIMAL + "[prove]\ncommand = ['y']", "version"),
+        (MINIMAL + "[prove]\ncommand = []\nversion = ['y']", "prove needs a command"),
+        (PROVED + "colour = 1", "colour"),
+        (PROVED.replace("['y', '{source}']", "'y'"), "command is not a list of texts"),
+        (PROVED.replace("{source}", "{program}"), "{source}, {stem} and {memory_mib}"),
+        (PROVED + "refused = [256]", "lists of exit codes"),
+        (PROVED + "refused = 1", "lists of exit codes"),
+        (PROVED + "refused = [true]", "lists of exit codes"),
+        (PROVED + "refused = [0]", "none of them twice"),
+        (PROVED + "broken = [1]", "none of them twice"),
+        (PROVED + "accepted = []", "prove accepts no exit code or refuses none"),
+        (PROVED + "[prove.limits]\nspeed = 1", "no limit of a build is called speed"),
     ],
 )
 def test_a_faulty_file_is_refused_by_name_and_reason(tmp_path: Path, text: str, why: str) -> None:

@@ -3,13 +3,16 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
+import structlog.testing
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors import pool as pool_module
+from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Room
-from submitter.executors.pool import STANDARD_ROOM, ExecutorPool, FreshExecutors
+from submitter.executors.pool import STANDARD_ROOM, ExecutorPool
 
 WITH_BOXES = b'{"alive": true, "box": true, "reason": null}'
 WITHOUT_BOXES = b'{"alive": true, "box": false, "reason": "refused"}'
@@ -18,7 +21,7 @@ WAIT_S = 10.0  # for what another thread does at once
 
 class ScriptedExecutor:
     def __init__(self, room: Room, alive: bytes) -> None:
-        self.room = room
+        self.room = self.started_in = room
         self.alive: bytes | ExecutorLost = alive
         self.is_closed = self.is_gone = False
         self.probes = 0
@@ -44,9 +47,11 @@ class ScriptedExecutor:
 
 class ScriptedLauncher:
     name = "scripted"
+    image = "scripted"
 
     def __init__(self, alive: bytes = WITH_BOXES) -> None:
         self.alive = alive
+        self.alive_with_modules: bytes | ExecutorLost = alive
         self.started: list[ScriptedExecutor] = []
         self.refusals = 0  # how many starts are refused yet
         self.starts = 0
@@ -58,6 +63,8 @@ class ScriptedLauncher:
             self.refusals -= 1
             raise SandboxUnavailable("the engine is away")
         executor = ScriptedExecutor(room, self.alive)
+        if room.preload:
+            executor.alive = self.alive_with_modules
         self.started.append(executor)
         return executor
 
@@ -350,3 +357,89 @@ def test_a_fresh_executor_is_for_one_submission(launcher: ScriptedLauncher) -> N
     with pytest.raises(SandboxUnavailable, match="process is ending"):
         lender.lend(STANDARD_ROOM)
     assert launcher.alive_ones == []
+
+
+# -- modules that an assignment names --------------------------------------------------------------------------------
+
+NUMPY, XML = replace(STANDARD_ROOM, preload=("numpy",)), replace(STANDARD_ROOM, preload=("xml.dom",))
+
+
+def rooms_of(launcher: ScriptedLauncher) -> list[tuple[str, ...]]:
+    """What each that is alive has preloaded."""
+    return sorted(executor.started_in.preload for executor in launcher.alive_ones)
+
+
+def test_who_asks_for_modules_gets_an_executor_that_has_just_these(
+    launcher: ScriptedLauncher, pool: ExecutorPool
+) -> None:
+    """And never more of them than there are to be: one that waits with other modules is ended for it."""
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    first = pool.lend(NUMPY)
+    assert rooms_of(launcher) == [(), ("numpy",)]
+    pool.give_back(first, clean=True)
+    assert pool.lend(NUMPY) is first
+    pool.give_back(first, clean=True)
+    other = pool.lend(XML)
+    assert rooms_of(launcher) == [("numpy",), ("xml.dom",)], "the plain one had waited longest"
+    plain = pool.lend(STANDARD_ROOM)
+    assert rooms_of(launcher) == [(), ("xml.dom",)]
+    pool.give_back(other, clean=True)
+    pool.give_back(plain, clean=True)
+    time.sleep(0.05)  # the keeper has nothing to do
+    assert rooms_of(launcher) == [(), ("xml.dom",)]
+
+
+def test_plain_ones_are_lent_as_ever_beside_others(launcher: ScriptedLauncher, pool: ExecutorPool) -> None:
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    numpy = pool.lend(NUMPY)
+    pool.give_back(numpy, clean=True)
+    starts = launcher.starts
+    for _ in range(2):
+        plain = pool.lend(STANDARD_ROOM)
+        pool.give_back(plain, clean=True)
+    assert launcher.starts == starts
+    assert plain is not numpy
+
+
+def test_one_that_is_worn_is_replaced_by_another_with_its_modules(
+    launcher: ScriptedLauncher, pool: ExecutorPool
+) -> None:
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    for _ in range(3):  # all that one serves here
+        numpy = pool.lend(NUMPY)
+        pool.give_back(numpy, clean=True)
+    wait_until(lambda: rooms_of(launcher) == [(), ("numpy",)])
+    starts = launcher.starts
+    assert pool.lend(NUMPY) is not numpy
+    assert launcher.starts == starts
+
+
+@pytest.mark.parametrize("refusal", [WITHOUT_BOXES, ExecutorLost("it fell silent")])
+def test_modules_that_cannot_be_preloaded_fail_nobody(
+    launcher: ScriptedLauncher, pool: ExecutorPool, refusal: bytes | ExecutorLost
+) -> None:
+    """They are told of, and not tried again for each submission; after a reload they are."""
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    launcher.alive_with_modules = refusal
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            executor = pool.lend(NUMPY)
+            assert isinstance(executor, ScriptedExecutor)
+            assert executor.started_in.preload == ()
+            pool.give_back(executor, clean=True)
+    assert [(line["event"], line.get("modules")) for line in logs] == [("preload_failed", ["numpy"])]
+    launcher.alive_with_modules = WITH_BOXES
+    pool.renew()
+    executor = pool.lend(NUMPY)
+    assert isinstance(executor, ScriptedExecutor)
+    assert executor.started_in.preload == ("numpy",)
+
+
+def test_an_executor_for_more_processes_than_usual_preloads_nothing(
+    launcher: ScriptedLauncher, pool: ExecutorPool
+) -> None:
+    """It is started for one submission."""
+    wait_until(lambda: len(launcher.alive_ones) == 2)
+    executor = pool.lend(replace(NUMPY, processes=STANDARD_ROOM.processes + 1))
+    assert isinstance(executor, ScriptedExecutor)
+    assert executor.started_in.preload == ()

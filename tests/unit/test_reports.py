@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from submitter.accounts import TEXT_CHARS, Account, Student
 from submitter.comparison import Comparison, Hint
-from submitter.model import AssignmentRef, CaseKind, ShownPoints, Verdict
+from submitter.model import AssignmentRef, CaseKind, ShownPoints, Step, Verdict
 from submitter.points import Group, GroupResult, GroupStatus
 from submitter.policy import Level, View
 from submitter.reports import gradebook, junit, page, terminal
@@ -76,6 +76,20 @@ def renderings(told: Account) -> Iterator[tuple[str, str]]:
     for name, render in RENDERERS.items():
         if told.name.isalnum() or name != "index":  # only submissions are in an index, and have such a name
             yield name, render(told)
+
+
+def test_what_a_tool_said_is_told_and_compared_with_nothing() -> None:
+    """Its expected output is empty: a diff would show all that it said as too much."""
+    proof = replace(case(Verdict.WRONG_ANSWER, input="", expected="", stdout=b"line 2: no type\n"), step=Step.PROVE)
+    told = account(proof)
+    shown_page, shown_terminal = RENDERERS["page"](told), RENDERERS["terminal"](told)
+    for shown in (shown_page, shown_terminal):
+        assert "(prove)" in shown
+        assert "not proved" in shown
+        assert "line 2: no type" in shown
+        assert "+ line" not in shown
+    assert "expected" not in shown_page.partition("<section>")[2]
+    assert json.loads(RENDERERS["json"](told))["cases"][0]["step"] == "prove"
 
 
 # -- harmless text ------------------------------------------------------------------------------------------------

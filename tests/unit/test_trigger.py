@@ -179,5 +179,6 @@ def test_lambda_needs_nothing_but_the_files_that_are_deployed_with_it() -> None:
         "submitter.points",
         "submitter.policy",
         "submitter.protocol",
+        "submitter.supplies",
         "submitter.trigger",
     ]

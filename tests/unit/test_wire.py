@@ -249,7 +249,17 @@ def test_answer_is_read_field_by_field() -> None:
     )
 
 
-@pytest.mark.parametrize("ending", [ending for ending in Ending if ending is not Ending.NOT_RUN])
+OURS_TO_SAY = {Ending.NOT_RUN, Ending.PROVED, Ending.REFUTED, Ending.TOOL_FAILED}
+
+
+@pytest.mark.parametrize("ending", sorted(OURS_TO_SAY))
+def test_an_executor_is_not_believed_what_is_not_its_to_say(ending: Ending) -> None:
+    """A program that broke out would say that it was proved."""
+    with pytest.raises(ExecutorLost):
+        decode(answer(ending=str(ending)))
+
+
+@pytest.mark.parametrize("ending", [ending for ending in Ending if ending not in OURS_TO_SAY])
 def test_every_ending_is_known(ending: Ending) -> None:
     """A limit's run may have ended in any way, or not by itself at all."""
     assert decode(answer(ending=str(ending), signal=9)).ending is ending
