@@ -33,12 +33,13 @@ One file, standard library only, Python 3.9 or newer: it runs beside hostile
 code, in images that hold nothing else of ours.
 
 What is said, one JSON object a line; `data` fields are base64. At any time between submissions:
-    {"schema": 4, "probe": true}
+    {"schema": 5, "probe": true}
         {"alive": true, "box": whether boxes can be made, "reason": why not, or null}
 A submission:
-    {"schema": 4, "file_name": "….py", "program": data, "start": "fork" or "exec", "commands": see below, or null for a
+    {"schema": 5, "file_name": "….py", "program": data, "start": "fork" or "exec", "commands": see below, or null for a
      Python program, "inputs": how many are meant to come, "limits": {"cpu_time_s": …, "wall_time_s": …,
-     "memory_bytes": …, "output_bytes": …, "file_bytes": …, "processes": …}}
+     "memory_bytes": …, "output_bytes": …, "file_bytes": …, "processes": …}, "collect": [name, …],
+     "streamed": whether somebody speaks to the cases while they run}
 Programs in other languages need a box. No language is known here: the commands are argument vectors. The build is run
 once, where the program lies, and what it leaves there is what each case finds there; "run" gets the case's arguments.
     {"build": [text, …] or null, "build_limits": as "limits", "run": [text, …],
@@ -55,10 +56,18 @@ Then inputs, each with its answer, as often as wanted. They may be sent ahead of
 nobody but the controller has one. If the executor cannot do its part, it says {"setup_failed": text} instead of any of
 this, and ends. `starved_s` is for how long the program could have run and no processor was free; it is not held against
 the wall time, up to WALL_STRETCH times that.
-    {"arguments": [data, …], "stdin": data}
+    {"arguments": [data, …], "stdin": data}, and "files": {name: data, …} where some are to lie in its directory
         {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
          "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "starved_s": …}
-where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit, output_limit or compile_error. At last:
+where `ending` is exited, signaled, cpu_limit, wall_limit, memory_limit, output_limit or compile_error. If the request
+has names to `collect`, each case finds an empty directory /tmp/feedback, and its answer has "collected": {name: data},
+the first COLLECTED_BYTES of each of these that is a regular file there when nothing of the case is alive.
+If the cases are streamed, one input comes at a time, and until its answer this is said both ways; no more than
+WINDOW_BYTES may be under way in either direction:
+        {"started": true}, when the case has; {"said": data}, of its standard output, {"silent": true}, at its end
+    {"hear": data}, for its standard input; {"heard_all": true}, at the end of that; {"stop": true}: `ending` is stopped
+    and {"taken": bytes}, either way: of what the other has sent so much has been handed on
+At last:
     {"done": true}
         {"idle": true}, when nothing of the submission is left
 The executor ends when its input ends.
@@ -95,21 +104,24 @@ else:
 
     Limits = dict[str, Any]  # a request's limits; see above
     Answer = dict[str, Any]  # an answer, its streams still bytes
-    Input = tuple[int, int]  # descriptors of a case's arguments (each ended by NUL) and of its standard input
+    # Descriptors of a case's arguments (each ended by NUL) and of its standard input; perhaps one of its files.
+    Input = tuple[int, ...]
     Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
     Account = list[Any]  # of a case's processes: the main one's wait status or None, processor seconds, peak bytes
     Room = Union["Box", "Direct"]  # where cases run
     Step = tuple[int, int, int, int]  # of the filter: code, steps to jump over if true, if false, operand
 
-SCHEMA = 4
+SCHEMA = 5
 SUBMISSION_DIRECTORY = "/usr/src/submitter"
 WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
 CPU_SLACK_S = 0.02
+WINDOW_BYTES, PIECE_BYTES = 64 << 10, 16 << 10  # of a streamed case: under way each way at the most, and at once
 HELD_BYTES = 64 << 10  # of answers wait to be sent together, at the most
 UNHEARD_S = 0.003  # from the start of a case until its output is read for the first time, unless it ends before
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
+COLLECTED_BYTES = 16 * 1024  # of each file that is sent back; the rest of it is not read
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
 BOXES = 2  # of a submission that has LEAST_FOR_TWO_BOXES cases; one of fewer leaves the second to the next
 LEAST_FOR_TWO_BOXES = 4
@@ -154,6 +166,8 @@ NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 MAX_LINE_BYTES, LARGE_LINE_BYTES = 512 << 20, 256 << 10
 UNFIT_IN_NAMES = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # Unicode's categories of what cannot be seen
 HOME = "/tmp"
+FEEDBACK_DIRECTORY = f"{HOME}/feedback"  # what is collected from a case lies there
+FILE_HEAD = struct.Struct("=HQ")  # before each file in a memory file of several: bytes of its name and of its data
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
 BOX_USER = 1000  # who a case is, to itself
 
@@ -342,7 +356,7 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         sock.send(b"made")
         message, (source, *laid_out) = receive(sock)
         words, file_name, command = message.decode().split("\n", 2)
-        processor, role, *limits = [int(word) for word in words.split()]
+        processor, role, collects, *limits = [int(word) for word in words.split()]
         if processor >= 0:
             os.sched_setaffinity(0, {processor})
         if command:
@@ -368,7 +382,10 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
             status, cpu_s, peak_bytes = kill_all_others(pid, new_account())
             own_s = time.process_time() - before_s
             numbers = (-1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
-            sock.send(" ".join(map(str, numbers)).encode())
+            feedback = open_feedback() if collects else None
+            tell(sock, " ".join(map(str, numbers)), () if feedback is None else (feedback,))
+            if feedback is not None:
+                os.close(feedback)
             renew_places(looks, file_bytes, files)
             start_pids_anew(last_pid)
     except BaseException as error:
@@ -521,6 +538,14 @@ def is_directory(status: os.stat_result) -> bool:
     return status.st_mode & 0o170000 == 0o040000
 
 
+def open_feedback() -> int | None:
+    """A descriptor of a case's directory of feedback, when nothing of it is alive; None if it left none there."""
+    try:
+        return os.open(FEEDBACK_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+
+
 class Files:
     """What lies in a directory of which there is a descriptor, and nobody writes to any more."""
 
@@ -638,14 +663,17 @@ def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
     Args:
         what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles; in a box that
             has a command, "build" or "run"; "unpack", which is no program at all.
-        fds: descriptors of arguments, standard input, output and error, and of the fault pipe.
+        fds: descriptors of arguments, standard input, perhaps of files (see `place_files`), standard output and
+            error, and of the fault pipe.
     """
-    arguments, stdin, stdout, stderr, fault = fds
+    arguments, stdin, *files, stdout, stderr, fault = fds
     try:
         os.write(fault, BEGUN)
         if len(PAIR) == BOXES:
             os.sched_setaffinity(0, PAIR)
         words = read_words(arguments)
+        for fd in files:
+            place_files(fd)
         for fd, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
             os.dup2(fd, standard)
         fault = os.dup2(fault, 3, inheritable=False)
@@ -715,6 +743,24 @@ def read_words(fd: int) -> list[bytes]:
     """A case's arguments, each of which is ended by NUL."""
     size = os.fstat(fd).st_size
     return os.pread(fd, size, 0).split(b"\0")[:-1] if size else []
+
+
+def place_files(fd: int) -> None:
+    """Lay the files that `packed_files` packed into the case's own directory."""
+    at, end = 0, os.fstat(fd).st_size
+    while at < end:
+        name_size, size = FILE_HEAD.unpack(os.pread(fd, FILE_HEAD.size, at))
+        at += FILE_HEAD.size
+        path = f"{HOME}/{os.pread(fd, name_size, at).decode()}"
+        at += name_size
+        if path.endswith("/"):
+            os.mkdir(path, 0o755)
+            continue
+        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        file_end = at + size
+        while at < file_end:
+            at += os.sendfile(target, fd, at, file_end - at)
+        os.close(target)
 
 
 def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -> None:
@@ -1595,6 +1641,7 @@ class Case:
 
     def __init__(self, case: Input, limits: Limits) -> None:
         self.input, self.limits = case, limits
+        self.collected: dict[str, bytes] = {}  # what it left of the files that are wanted back
         self.is_started = False
         pipes = os.pipe(), os.pipe(), os.pipe()
         self.fds = tuple(fd for fd, _ in pipes)  # of standard output and error, and the fault pipe
@@ -1632,6 +1679,7 @@ class Case:
         ended = self._watch(watch_input)
         self.wall_time_s = time.monotonic() - self.started_s
         status, cpu_s, peak_bytes, init_cpu_s = self._finish(ended)
+        self.collected = self.room.collected
         if self.ending is None:
             self.status = status  # how it ended by itself; what our own kill did to it says nothing
         if CPU_COUNTER is not None:
@@ -1674,6 +1722,8 @@ class Case:
 
         The fault pipe is closed before the program begins, so that nothing it does can look like such a fault.
         """
+        if self.ending == "stopped":
+            return  # perhaps before it had begun
         said = bytes(self.fault)
         self.compiles = said == BEGUN + COMPILED
         if self.compiles:
@@ -1825,7 +1875,112 @@ class Case:
             "wall_time_s": round(self.wall_time_s, 6),
             "memory_bytes": self.peak_bytes,
             "starved_s": round(min(self.starved_s, max(0.0, self.wall_time_s - self.cpu_s)), 6),
+            **({"collected": self.collected} if self.room.collect else {}),
         }
+
+
+class StreamedCase(Case):
+    """
+    A case that somebody speaks to while it runs: what it prints is said in pieces, and so is what it is to read.
+
+    Whoever has taken a piece says so, and no more than WINDOW_BYTES are under way in each direction: so nobody need
+    keep more than that, and who does not read is not written to.
+    """
+
+    def __init__(self, case: Input, limits: Limits, buffered: bytearray) -> None:
+        reading, self.writing = os.pipe()
+        os.set_blocking(self.writing, False)
+        os.close(case[1])
+        super().__init__((case[0], reading, *case[2:]), limits)
+        self.buffered = buffered  # of what is said to us
+        self.to_hear = bytearray()
+        self.hears_more = True
+        self.said = self.taken = 0  # bytes of its standard output
+
+    def start(self, room: Room, what: str) -> None:
+        super().start(room, what)
+        say({"started": True})
+
+    def answer(self) -> Answer:
+        answer = super().answer()
+        self._say_printed()
+        self._stop_writing()
+        return answer
+
+    def _watch(self, watch_input: bool) -> bool:
+        """As of any case; `watch_input` is always so."""
+        out, err, _ = self._streams()
+        open_streams = {out[0], err[0]}
+        ended_fd = self.room.ended_fd
+        next_look = time.monotonic()
+        while True:
+            self._obey()
+            self._hand_over()
+            send_all_said()
+            if self.ending is not None:
+                return False
+            poll = select.poll()
+            poll.register(0, select.POLLIN)
+            if ended_fd is not None:
+                poll.register(ended_fd, select.POLLIN)
+            for fd in open_streams:
+                if fd != out[0] or self.said - self.taken < WINDOW_BYTES:
+                    poll.register(fd, select.POLLIN)
+            if self.to_hear and self.writing >= 0:
+                poll.register(self.writing, select.POLLOUT)
+            ready = [fd for fd, _ in poll.poll(max(0.0, next_look - time.monotonic()) * 1000)]
+            if 0 in ready and not read_more(self.buffered):
+                os._exit(1)  # as process 1 we take all others along
+            for stream in (out, err):
+                if stream[0] in ready and not self._read(*stream):
+                    open_streams.discard(stream[0])
+                    if stream is out:
+                        say({"silent": True})
+            self._say_printed()
+            if ended_fd in ready or self.room.has_ended():
+                return True
+            now = time.monotonic()
+            if now >= next_look:
+                self._look(now - self.started_s)
+                next_look = now + LOOK_EVERY_S
+
+    def _obey(self) -> None:
+        """All that was said to us meanwhile."""
+        while b"\n" in self.buffered:
+            document = read_document(read_line(self.buffered) or b"{}")
+            if "hear" in document:
+                self.to_hear += binascii.a2b_base64(document["hear"])
+            self.taken += document.get("taken", 0)
+            self.hears_more = self.hears_more and "heard_all" not in document
+            if "stop" in document:
+                self.ending = "stopped"
+
+    def _hand_over(self) -> None:
+        """To the program, as much as it takes; if it does not read any more, nobody need wait for that."""
+        count = len(self.to_hear)
+        if count and self.writing >= 0:
+            try:
+                count = os.write(self.writing, self.to_hear)
+            except BlockingIOError:
+                count = 0
+            except OSError:
+                self._stop_writing()
+        if count:
+            del self.to_hear[:count]
+            say({"taken": count})
+        if not self.hears_more and not self.to_hear:
+            self._stop_writing()
+
+    def _say_printed(self) -> None:
+        """What of its standard output was kept and not said yet."""
+        for start in range(self.said, len(self.stdout), PIECE_BYTES):
+            say({"said": as_text(self.stdout[start : start + PIECE_BYTES])})
+        self.said = max(self.said, len(self.stdout))
+
+    def _stop_writing(self) -> None:
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
 
 
 # -- the controller: where cases run ---------------------------------------------------------------------------------
@@ -1867,6 +2022,8 @@ class Box:
         self.accounted_s = 0.0  # processor time of the cases before it
         self.is_asked = False  # for a case: one waits for its input, or will
         self.next_case: _socket.socket | None = None
+        self.collect: Sequence[str] = ()  # names of files that are wanted back from each case
+        self.collected: dict[str, bytes] = {}  # of the last case
         self.is_killed = False
 
     def furnish(
@@ -1878,15 +2035,18 @@ class Box:
         role: int = ALONE,
         command: Sequence[str] = (),
         laid: int = -1,
+        collect: Sequence[str] = (),
     ) -> None:
         """
         Have the program and empty places to write to put into the box, and then a case forked.
 
         Init, and cases until their program begins, keep to the `processor`; -1 is any. `program` is a descriptor, and
         `role` what of: see `place_program`. `command` is what a case becomes, if not the program in Python. `laid` is
-        a descriptor of the directory of what is to be in a case's working directory, if anything.
+        a descriptor of the directory of what is to be in a case's working directory, if anything. `collect` are names
+        of files that are wanted back from each case.
         """
-        numbers = " ".join(map(str, [processor, role, *numbers_for_case(limits)]))
+        self.collect = collect
+        numbers = " ".join(map(str, [processor, role, int(bool(collect)), *numbers_for_case(limits)]))
         try:
             fds = (program, laid) if laid >= 0 else (program,)
             tell(self.socket, "\n".join([numbers, file_name, "\0".join(command)]), fds)
@@ -1972,11 +2132,13 @@ class Box:
         try:
             if not ended:
                 tell(self.socket, f"end {self.number}", ())  # should it have ended meanwhile, init takes no notice
-            said = self.socket.recv(4096).split()
+            message, fds = receive(self.socket) if self.collect else (self.socket.recv(4096), [])
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
+        said = message.split()
         if len(said) != 4:
             raise SetupFailed("the box has ended")
+        self.collected = read_files(fds[0], self.collect) if fds else {}
         status, cpu_us, peak_bytes, init_us = map(int, said)
         self.accounted_s += cpu_us / 1e6
         return (None if status < 0 else status), cpu_us / 1e6, peak_bytes, init_us / 1e6
@@ -2026,7 +2188,9 @@ class Direct:
 
     ended_fd: int | None = None
 
-    def __init__(self, program: bytes | None, file_name: str) -> None:
+    def __init__(self, program: bytes | None, file_name: str, collect: Sequence[str]) -> None:
+        self.collect = collect
+        self.collected: dict[str, bytes] = {}
         self.program = os.path.join(SUBMISSION_DIRECTORY, file_name)
         if program is not None:
             try:
@@ -2057,6 +2221,8 @@ class Direct:
             os.close(self.ended_fd)
             self.ended_fd = None
         status, cpu_s, peak_bytes = kill_all_others(self.pid, self.account)
+        feedback = open_feedback() if self.collect else None
+        self.collected = {} if feedback is None else read_files(feedback, self.collect)
         empty_writable_directories()
         # A process's peak starts with the size of the one it was forked from, and exec keeps it: what is not above our
         # size says no more than that it was a small program, and a large input may just have made us large.
@@ -2078,6 +2244,25 @@ class Direct:
 
     def kill(self) -> None:
         pass
+
+
+def read_files(directory: int, names: Sequence[str]) -> dict[str, bytes]:
+    """
+    The beginnings of the regular files of these names in a directory, which is closed; nothing of the case is alive.
+
+    No link is followed, and nothing but a regular file is read: whoever put it there may be hostile.
+    """
+    found = {}
+    for name in names:
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        except OSError:
+            continue
+        if os.fstat(fd).st_mode & 0o170000 == 0o100000:
+            found[name] = os.pread(fd, COLLECTED_BYTES, 0)
+        os.close(fd)
+    os.close(directory)
+    return found
 
 
 def numbers_for_case(limits: Limits) -> list[int]:
@@ -2283,15 +2468,17 @@ class Executor:
         """
         if request["schema"] != SCHEMA:
             raise SetupFailed(f"a request of schema {request['schema']}, not {SCHEMA}: rebuild the image")
-        if request["file_name"][:1] in ("", ".") or not set(request["file_name"]) <= NAME_CHARACTERS:
+        if not is_name(request["file_name"]):
             raise SetupFailed("the program's name is none")
+        if not all(map(is_name, request["collect"])):
+            raise SetupFailed("a file that is wanted back has no name")
         start = "check-" + request["start"]
         unpack = request.get("unpack")
         if self.refusal is not None:
             if request["commands"] or unpack:
                 what = "programs of several files" if unpack else "other programs than Python's"
                 raise SetupFailed(f"{what} need a box, and none can be made: {self.refusal}")
-            room = Direct(request["program"], request["file_name"])
+            room = Direct(request["program"], request["file_name"], request["collect"])
             yield {"ready": True, "box": False}
             yield from self.run_cases(request, inputs, [room], start)
             return
@@ -2366,7 +2553,9 @@ class Executor:
         boxes = [self.boxes.pop() for _ in range(BOXES if request["inputs"] >= LEAST_FOR_TWO_BOXES else 1)]
         try:
             for box, processor in zip(boxes, PAIR if len(boxes) == len(PAIR) else (-1, -1)):
-                box.furnish(program, request["file_name"], request["limits"], processor, role, command, laid)
+                box.furnish(
+                    program, request["file_name"], request["limits"], processor, role, command, laid, request["collect"]
+                )
         except SetupFailed:
             end_boxes(boxes)
             raise
@@ -2441,14 +2630,15 @@ class Executor:
 
         `start` is how cases do, as `become` takes it, until one was seen to compile; from there on it is the request's.
         """
-        limits, number = request["limits"], 0
-        case = next_case(inputs, limits)
+        number = 0
+        case = next_case(inputs, request)
         while case is not None:
             number += 1
             if not case.is_started:
                 case.start(self.next_room(rooms), start)
             is_checked = start == request["start"]
-            following = next_case(inputs, limits) if is_checked and inputs.are_there() else None
+            goes_ahead = is_checked and not request["streamed"]
+            following = next_case(inputs, request) if goes_ahead and inputs.are_there() else None
             case.wait(self.watch_input)
             if following is not None and len(rooms) > 1:
                 following.start(self.next_room(rooms), start)
@@ -2463,7 +2653,7 @@ class Executor:
             yield answer
             if answer["ending"] == "compile_error":
                 break
-            case = following or next_case(inputs, limits)
+            case = following or next_case(inputs, request)
         yield from answer_all(inputs, {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0})
 
     def next_room(self, rooms: list[Room]) -> Room:
@@ -2517,17 +2707,41 @@ def answer_all(inputs: Inputs, answer: Answer) -> Iterator[Answer]:
         answer = {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}
 
 
-def next_case(inputs: Inputs, limits: Limits) -> Case | None:
+def next_case(inputs: Inputs, request: dict[str, Any]) -> Case | None:
     """None when there is no more; waits for that or for an input."""
     case = inputs.take()
-    return None if case is None else Case(case, limits)
+    if case is None:
+        return None
+    if request["streamed"]:
+        return StreamedCase(case, request["limits"], inputs.buffered)
+    return Case(case, request["limits"])
+
+
+def is_name(text: str) -> bool:
+    """Whether a file may be called so: no path, nothing hidden."""
+    return text[:1] not in ("", ".") and set(text) <= NAME_CHARACTERS
+
+
+def packed_files(files: dict[str, bytes], directories: Sequence[str]) -> int:
+    """
+    A descriptor from which a case can lay these files, and empty directories, into its own: see `place_files`.
+
+    Raises:
+        SetupFailed: a name is none.
+    """
+    packed = bytearray()
+    for name, data in (*files.items(), *((f"{directory}/", b"") for directory in directories)):
+        if not is_name(name.removesuffix("/")):
+            raise SetupFailed("a file of a case has no name")
+        packed += FILE_HEAD.pack(len(name), len(data)) + name.encode() + data
+    return memory_file(packed)
 
 
 def open_nothing() -> int:
     return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def memory_file(data: bytes) -> int:
+def memory_file(data: bytes | bytearray) -> int:
     """
     A descriptor from which to read the data.
 
@@ -2558,9 +2772,13 @@ def serve(executor: Executor) -> None:
         request["program"] = binascii.a2b_base64(request["program"])
         oom_kills = count_oom_kills()
         # Without a box a second case might see the first's: what comes ahead is not for here.
-        inputs = SentInputs(buffered, most=sys.maxsize if executor.refusal is None else 1)
+        most = sys.maxsize if executor.refusal is None else 1
+        inputs = SentInputs(buffered, most, bool(request["collect"]))
         try:
             for answer in executor.run(request, inputs):
+                if request["collect"] and "ending" in answer:
+                    collected = answer.get("collected", {})  # of a program that was not built, nothing
+                    answer = {**answer, "collected": {name: as_text(data) for name, data in collected.items()}}
                 say({**answer, **{name: as_text(answer[name]) for name in STREAMS if name in answer}})
                 if "ready" in answer or inputs.left == 0:
                     send_all_said()  # from here on it is the program's doing if we are lost; or there are no more
@@ -2581,7 +2799,7 @@ def read_document(line: bytes) -> dict[str, Any]:
     return document
 
 
-def as_text(data: bytes) -> str:
+def as_text(data: bytes | bytearray) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
@@ -2618,6 +2836,7 @@ class Inputs:
 
     def __init__(self, inputs: list[Input]) -> None:
         self.inputs = inputs
+        self.buffered = bytearray()  # of what else comes
 
     def are_there(self) -> bool:
         """Whether `take` need not wait."""
@@ -2631,8 +2850,10 @@ class Inputs:
 class SentInputs(Inputs):
     """Those that come to us a line each, until it is said that there are no more, or `most` have come."""
 
-    def __init__(self, buffered: bytearray, most: int) -> None:
+    def __init__(self, buffered: bytearray, most: int, collects: bool) -> None:
+        """`collects`: whether each case is to have a directory from which files are wanted back."""
         self.buffered, self.left = buffered, most
+        self.directories = [os.path.basename(FEEDBACK_DIRECTORY)] if collects else []
 
     def are_there(self) -> bool:
         if self.left and b"\n" not in self.buffered and can_read(0):
@@ -2642,16 +2863,24 @@ class SentInputs(Inputs):
     def take(self) -> Input | None:
         if not self.left:
             return None
-        line = read_line(self.buffered)
-        if line is None:
-            sys.exit(1)  # nobody waits for the rest
-        case = read_document(line)
+        case: dict[str, Any] = {}
+        line: bytes | None = b""
+        while not case.keys() & {"arguments", "done"}:  # what was still said to a case that has ended is for nobody
+            line = read_line(self.buffered)
+            if line is None:
+                sys.exit(1)  # nobody waits for the rest
+            case = read_document(line)
+        assert line is not None
         if case.get("done"):
             self.left = 0
             return None
         self.left -= 1
         words = b"".join(binascii.a2b_base64(argument) + b"\0" for argument in case["arguments"])
-        inputs = memory_file(words), memory_file(binascii.a2b_base64(case["stdin"]))
+        inputs: Input = memory_file(words), memory_file(binascii.a2b_base64(case["stdin"]))
+        if "files" in case or self.directories:
+            files = {name: binascii.a2b_base64(data) for name, data in case.get("files", {}).items()}
+            inputs = *inputs, packed_files(files, self.directories)
+            del files
         if len(line) > LARGE_LINE_BYTES:
             del line, case, words  # a large input is memory that its case may need
             free_memory()
@@ -2680,6 +2909,7 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
         with open(os.path.join(SUBMISSION_DIRECTORY, file_name), "rb") as source:
             program = source.read()
     request = {"schema": SCHEMA, "file_name": file_name, "program": program, "start": "fork", "commands": None}
+    request.update({"collect": (), "streamed": False})
     request["inputs"] = len(inputs)
     out = b""
     answers = executor.run({**request, "limits": DEFAULT_LIMITS}, Inputs(inputs))

@@ -5,6 +5,7 @@ Heavy libraries are imported where they are used, so that `submitter --help` is 
 """
 
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -20,10 +21,12 @@ from submitter.errors import CasesUnavailable, ConfigError, HostShort, SandboxUn
 from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Launcher
 from submitter.executors.pool import SERVES_BOX, ExecutorPool
+from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.sandbox import ExecutorSandbox
+from submitter.executors.turns import Turns
 from submitter.grading import Grader
 from submitter.lease import Lease, LeaseKeeper
-from submitter.model import Environment
+from submitter.model import Environment, Role
 from submitter.notifier import Notifier
 from submitter.ports import CaseStore, Mailer, NoticeStore, ResultStore
 from submitter.processing import SubmissionProcessor
@@ -41,16 +44,18 @@ SPARE_CONNECTIONS = 4  # beside one a slot: the poller, the lease keeper, the no
 log = structlog.get_logger()
 
 
-def open_sandbox(config: Config, *, executors: int | None = None) -> ExecutorSandbox:
+def open_sandbox(config: Config, *, executors: int | None = None) -> SeparateSandboxes:
     """
-    The sandbox that the configuration names, at its level of isolation.
+    The sandbox that the configuration names, at its level of isolation: one for each role.
 
     `executors` is how many are kept warm; by default one for each submission at once.
 
     Raises:
         SandboxUnavailable: none can be had now; the text says why and what to do.
     """
-    return isolate(choose_launcher(config), config.isolation, executors or config.concurrency)
+    launcher = choose_launcher(config)
+    judging = functools.partial(_launcher_named, launcher.name, config, Role.JUDGE)
+    return separate(launcher, judging, config.isolation, executors or config.concurrency)
 
 
 def choose_launcher(config: Config) -> Launcher:
@@ -78,12 +83,12 @@ def choose_launcher(config: Config) -> Launcher:
     raise SandboxUnavailable("no sandbox to run programs in: " + "; ".join(reasons))
 
 
-def _launcher_named(name: str, config: Config) -> Launcher:
+def _launcher_named(name: str, config: Config, role: Role = Role.STUDENT) -> Launcher:
     arguments = ["--preload", ",".join(config.preload)] if config.preload else []
     if name == "docker":
         from submitter.executors.docker_executor import DockerLauncher
 
-        docker = DockerLauncher(config.image, config.runtime, arguments)
+        docker = DockerLauncher(config.image, config.runtime, arguments, role)
         docker.probe()
         return docker
     from submitter.executors.bubblewrap_executor import BubblewrapLauncher
@@ -93,13 +98,24 @@ def _launcher_named(name: str, config: Config) -> Launcher:
     return bubblewrap
 
 
-def isolate(launcher: Launcher, isolation: str, executors: int) -> ExecutorSandbox:
-    """A sandbox of one of the three levels: `box`, `container` or `strict`."""
+def separate(launcher: Launcher, judging: Callable[[], Launcher], isolation: str, executors: int) -> SeparateSandboxes:
+    """Sandboxes of one level for both roles; `judging` makes the launcher of the judges' when the first is needed."""
+    turns = Turns()
+    return SeparateSandboxes(
+        isolate(launcher, isolation, executors, turns=turns),
+        lambda: isolate(judging(), isolation, executors, role=Role.JUDGE, turns=turns),
+    )
+
+
+def isolate(
+    launcher: Launcher, isolation: str, executors: int, *, role: Role = Role.STUDENT, turns: Turns | None = None
+) -> ExecutorSandbox:
+    """A sandbox of one of the three levels: `box`, `container` or `strict`, for programs of one role."""
     environment = Environment(image=launcher.image, isolation=f"{launcher.name}/{isolation}")
     if isolation == "strict":
-        return ExecutorSandbox(FreshExecutors(launcher), "exec", environment)
+        return ExecutorSandbox(FreshExecutors(launcher), "exec", environment, role, turns)
     serves = SERVES_BOX if isolation == "box" else 1
-    return ExecutorSandbox(ExecutorPool(launcher, size=executors, serves=serves), "fork", environment)
+    return ExecutorSandbox(ExecutorPool(launcher, size=executors, serves=serves), "fork", environment, role, turns)
 
 
 @contextmanager
@@ -183,7 +199,7 @@ def open_rejudger(config: Config) -> Iterator["Rejudger"]:
     with contextlib.ExitStack() as opened:
         cases = opened.enter_context(open_cases(config))
 
-        def open_one() -> ExecutorSandbox:
+        def open_one() -> SeparateSandboxes:
             sandbox = open_sandbox(config, executors=1)
             opened.callback(sandbox.close)
             return sandbox

@@ -118,7 +118,7 @@ def check_programs(
                 report = Grader(sandbox, Path(root, str(number))).grade(graded, program, name)
                 return Checked(path, most, report, None, language, assignment.comparison)
             except SubmissionRejected as exc:
-                return Checked(path, most, None, str(exc))
+                return Checked(path, most, None, exc.detail or str(exc))
             finally:
                 on_done()
 

@@ -24,8 +24,14 @@ class SubmissionRejected(SubmitterError):
     The submission can never be graded as it is, whoever tries.
 
     The text is shown to the student, so it says in their words what to do, and
-    names no other student, no path and nothing of our inside.
+    names no other student, no path and nothing of our inside. `detail` is what
+    exactly is wrong with an assignment, for those who can mend it: a first line
+    that may be logged, and lines that may quote cases, which may not.
     """
+
+    def __init__(self, text: str, *, detail: str | None = None) -> None:
+        super().__init__(text)
+        self.detail = detail
 
 
 class AssignmentRefused(SubmitterError):

@@ -11,7 +11,8 @@ from pathlib import Path
 from submitter import grading_file
 from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
-from submitter.model import CaseKind, TestCase
+from submitter.languages import languages
+from submitter.model import CaseKind, Checker, TestCase
 from submitter.points import Group
 from submitter.ports import ResultStore
 from submitter.results import encode_lines, one_line
@@ -113,11 +114,23 @@ def read_grading(read: Reader) -> tuple[tuple[TestCase, ...], tuple[Group, ...]]
     return (cases, ()) if data is None else grading_file.apply(data, cases)
 
 
+def read_checker(read: Reader) -> Checker | None:
+    """
+    The checker of a grading folder; None if its `grading.toml` names none.
+
+    Raises:
+        AssignmentRefused: see `grading_file.checker`.
+    """
+    data = read(grading_file.NAME)
+    return None if data is None else grading_file.checker(data, read)
+
+
 def write_folder(
     directory: Path,
     cases: tuple[TestCase, ...],
     comparison: Comparison | None = None,
     groups: tuple[Group, ...] = (),
+    checker: Checker | None = None,
 ) -> int:
     """
     Write cases as a grading folder; returns how many of them hold line breaks, which become the two characters \\n.
@@ -136,7 +149,10 @@ def write_folder(
                 (directory / f"{kind}.out").write_bytes(encode_lines([case.expected.encode() for case in chosen]))
         if comparison is not None:
             (directory / "comparison").write_text(f"{comparison}\n")
-        settings = grading_file.encode(cases, groups)
+        name = f"checker{languages()[checker.language].extension}" if checker is not None else ""
+        if checker is not None:
+            (directory / name).write_text(checker.program)
+        settings = grading_file.encode(cases, groups, checker, name)
         if settings is None:
             (directory / grading_file.NAME).unlink(missing_ok=True)
         else:

@@ -11,9 +11,11 @@ import functools
 import itertools
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from submitter.asking import ask_checker
+from submitter.checkers import check_checker, interacting_job
 from submitter.comparing import check_pattern
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
@@ -23,6 +25,7 @@ from submitter.model import (
     Assignment,
     CaseInput,
     Ending,
+    Exchange,
     GradeReport,
     InputMode,
     Job,
@@ -39,6 +42,7 @@ from submitter.results import case_inputs_file, case_outputs_file, encode_out
 from submitter.scoring import check_groups
 from submitter.supplies import archive_ending
 from submitter.test_sets import Ingredients, Recipe, program_digest
+from submitter.verdict import summarize
 from submitter.workdir import work_directory
 
 MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
@@ -91,6 +95,8 @@ def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
     with _for_students():
         check_groups(assignment.cases, assignment.groups)
         check_main_file(assignment)
+        if assignment.checker is not None:
+            check_checker(assignment.checker)
         return Job(
             program=program,
             file_name=supplies.main_file or language.file_name or name + language.extension,
@@ -100,6 +106,7 @@ def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
             is_archive=archive_ending(program) is not None,
             files=supplies.archive,
             preload=supplies.preload,
+            streamed=assignment.is_interactive,
         )
 
 
@@ -127,7 +134,8 @@ def run_and_judge(
     there = kept or {}
     environment = sandbox.environment
     recipe = None
-    if environment is not None:
+    # What a checker says is not kept, and hangs on more than the program's run.
+    if environment is not None and assignment.checker is None:
         ingredients = Ingredients(assignment, languages()[assignment.language])
         recipe = Recipe(program_digest(job.program), environment, ingredients)
     judging = Judging(assignment, recipe)
@@ -145,24 +153,39 @@ def run_and_judge(
             is_wanted=functools.partial(is_wanted, indices),
         )
         # That a program does not compile, no second job need find out.
-        runs = sandbox.run(part) if judging.broken is None else _repeated(judging.broken, len(indices))
+        cases = [assignment.cases[index] for index in indices]
+        runs = _runs(sandbox, assignment, part, cases) if judging.broken is None else _repeated(judging.broken, part)
         with contextlib.closing(runs):
-            for index, run in zip(indices, runs, strict=True):
+            for index, ran in zip(indices, runs, strict=True):
+                run = ran if isinstance(ran, RunResult) else ran.run
                 clock.answered(run)
                 if run.ending is Ending.NOT_RUN and index in there:
-                    run = there[index] if judging.is_wanted(index) else NOT_RUN
-                judging.take(index, run)
+                    ran = there[index] if judging.is_wanted(index) else NOT_RUN
+                judging.take(index, ran)
                 clock.judged()
                 go_on()
     clock.ended()
-    report = judging.report()
-    if any(result.verdict is Verdict.INTERNAL_ERROR for result in report.case_results):
+    results = judging.results()
+    if any(result.verdict is Verdict.INTERNAL_ERROR for result in results):
         raise SandboxUnavailable("the executor could not run every case")
+    if assignment.checker is not None and not assignment.is_interactive:
+        results = ask_checker(sandbox, assignment, results, go_on)
+    report = summarize(results, assignment.groups)
     return dataclasses.replace(report, environment=environment, phases=clock.phases())
 
 
-def _repeated(run: RunResult, times: int) -> Generator[RunResult, None, None]:
-    yield from [run] * times
+def _runs(
+    sandbox: Sandbox, assignment: Assignment, job: Job, cases: Sequence[TestCase]
+) -> Generator[RunResult | Exchange, None, None]:
+    """Of the job's inputs, which are those of these cases."""
+    if assignment.checker is not None and assignment.checker.interactive:
+        yield from sandbox.converse(job, interacting_job(assignment.checker, cases, job.limits))
+    else:
+        yield from sandbox.run(job)
+
+
+def _repeated(run: RunResult, job: Job) -> Generator[RunResult | Exchange, None, None]:
+    yield from [run] * len(job.inputs)
 
 
 class _PhaseClock:
@@ -235,6 +258,8 @@ def check_assignment(assignment: Assignment) -> None:
         raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
     check_main_file(assignment)
     check_groups(assignment.cases, assignment.groups)
+    if assignment.checker is not None:
+        check_checker(assignment.checker)
     for case in assignment.cases:
         _check_step(assignment, case)
         case_input(assignment.input_mode, case)
@@ -275,6 +300,10 @@ def _check_step(assignment: Assignment, case: TestCase) -> None:
         AssignmentRefused: they cannot.
     """
     if case.step is Step.PROVE:
+        if assignment.is_interactive:
+            raise AssignmentRefused(
+                f"{case.name}: where an interactor judges, no case proves; take one of the two away"
+            )
         if languages()[assignment.language].proof is None:
             able = ", ".join(one.name for one in languages().values() if one.proof is not None)
             raise AssignmentRefused(
@@ -323,7 +352,7 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
     Raises:
         AssignmentRefused: it does not.
     """
-    if assignment.comparison.kind is ComparisonKind.REGEX:
+    if assignment.checker is None and assignment.comparison.kind is ComparisonKind.REGEX:
         output_bytes = assignment.limits.overridden(case.limits).output_bytes
         try:
             check_pattern(case.expected, assignment.comparison.ignore_case, output_bytes)
@@ -334,7 +363,8 @@ def check_expected(assignment: Assignment, case: TestCase) -> None:
 def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
     _check_step(assignment, case)
     check_expected(assignment, case)
-    return case_input(assignment.input_mode, case)
+    # What an interactor tells of a case is all that the program gets to know.
+    return CaseInput(()) if assignment.is_interactive else case_input(assignment.input_mode, case)
 
 
 @contextlib.contextmanager
@@ -344,5 +374,7 @@ def _for_students() -> Iterator[None]:
         yield
     except AssignmentRefused as exc:
         raise SubmissionRejected(
-            "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, then submit again."
+            "The assignment's test cases are faulty, so nothing can be graded. "
+            "Tell your instructor, then submit again.",
+            detail=f"the cases or the checker are faulty: `submitter check` says how\n{exc}",
         ) from exc

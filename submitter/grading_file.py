@@ -17,6 +17,11 @@
     [[case]]
     cases = ["test 4"]           # whose lines in test.in and test.out are empty
     step = "prove"               # run (the default) or prove
+    [checker]
+    file = "checker.py"          # beside this one
+    language = "python"          # if the file's name does not tell
+    arguments = ["--strict"]     # none by default
+    interactive = false          # whether it speaks to the program while that runs; false by default
 """
 
 import dataclasses
@@ -26,10 +31,13 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
+from submitter.checkers import check_checker
 from submitter.errors import AssignmentRefused
-from submitter.model import CaseKind, Step, TestCase
+from submitter.languages import language_of_file
+from submitter.model import CaseKind, Checker, Step, TestCase, check_file_name
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.scoring import check_groups
 
@@ -38,6 +46,7 @@ _CASES = re.compile(r"(test|grade) ([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?")
 _WHOLE_LIMITS = ("memory_bytes", "output_bytes")
 _LIMITS = ("cpu_time_s", "wall_time_s", *_WHOLE_LIMITS)
 _GROUP_KEYS = ("name", "rule", "stops_early", "depends_on", "cases")
+_CHECKER_KEYS = ("file", "language", "arguments", "interactive")
 _CASE_KEYS = ("cases", "points", "role", "step", *_LIMITS)
 
 
@@ -72,9 +81,65 @@ def apply(data: bytes, cases: Sequence[TestCase]) -> tuple[tuple[TestCase, ...],
     return tuple(changed.values()), tuple(groups)
 
 
-def encode(cases: Sequence[TestCase], groups: Sequence[Group]) -> bytes | None:
-    """The file that says so of cases and groups; None if each case is worth a point, and that is all."""
+def checker(data: bytes, read: Callable[[str], bytes | None]) -> Checker | None:
+    """
+    The checker that the file names; None if it names none.
+
+    Args:
+        read: gives the file of that name which lies beside this one; None if there is none.
+
+    Raises:
+        AssignmentRefused: it cannot be one; the text says what to write.
+    """
+    table = _document(data).get("checker")
+    if table is None:
+        return None
+    where = "[checker]"
+    if not isinstance(table, dict):
+        raise AssignmentRefused(f"{NAME}: write the checker as a table that begins with {where}")
+    if unknown := sorted(table.keys() - set(_CHECKER_KEYS)):
+        raise _refusal(where, f"{unknown[0]!r} means nothing here; there are {', '.join(_CHECKER_KEYS)}")
+    name, arguments = table.get("file"), table.get("arguments", [])
+    if not isinstance(name, str):
+        raise _refusal(where, 'say which file: file = "checker.py"')
+    if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
+        raise _refusal(where, 'arguments are a list of texts: arguments = ["--strict"]')
+    try:
+        check_file_name(name)
+        program = read(name)
+        if program is None:
+            raise _refusal(where, f"there is no {name} beside it")
+        text = program.decode()
+    except ValueError as exc:
+        what = "it is not UTF-8 text" if isinstance(exc, UnicodeDecodeError) else exc
+        raise _refusal(where, f"{name}: {what}") from exc
+    language = str(table.get("language", language_of_file(PurePosixPath(name))))
+    interactive = table.get("interactive", False)
+    if not isinstance(interactive, bool):
+        raise _refusal(where, "interactive is true or false, without quotes")
+    made = Checker(program=text, language=language, arguments=tuple(arguments), interactive=interactive)
+    check_checker(made)
+    return made
+
+
+def encode(
+    cases: Sequence[TestCase], groups: Sequence[Group], checker: Checker | None = None, file_name: str = ""
+) -> bytes | None:
+    """
+    The file that says so of cases, groups and checker; None if each case is worth a point, and that is all.
+
+    Args:
+        file_name: the checker's.
+    """
     tables = []
+    if checker is not None:
+        tables.append(
+            "[checker]\n"
+            + _line("file", file_name)
+            + _line("language", checker.language)
+            + _line("arguments", list(checker.arguments))
+            + _line("interactive", checker.interactive)
+        )
     for group in groups:
         names = [case for case in cases if case.group == group.name]
         tables.append(
@@ -105,8 +170,10 @@ def _document(data: bytes) -> dict[str, Any]:
         raise AssignmentRefused(f"{NAME} is not UTF-8: save it as such") from exc
     except (tomllib.TOMLDecodeError, RecursionError) as exc:
         raise AssignmentRefused(f"{NAME} is no TOML: {exc}") from exc
-    if unknown := sorted(document.keys() - {"group", "case"}):
-        raise AssignmentRefused(f"{NAME}: {unknown[0]!r} means nothing here; write [[group]] and [[case]] tables")
+    if unknown := sorted(document.keys() - {"group", "case", "checker"}):
+        raise AssignmentRefused(
+            f"{NAME}: {unknown[0]!r} means nothing here; write [[group]] and [[case]] tables, and [checker]"
+        )
     return document
 
 

@@ -7,8 +7,9 @@ are the same whichever of the two found them.
 
 from dataclasses import replace
 
+from submitter.exchanges import judge_exchange
 from submitter.languages import Language, languages
-from submitter.model import Assignment, CaseResult, Ending, GradeReport, Limits, RunResult
+from submitter.model import Assignment, CaseResult, Ending, Exchange, GradeReport, Limits, RunResult
 from submitter.scoring import Progress
 from submitter.test_sets import Recipe, was_starved
 from submitter.verdict import judge_case, summarize
@@ -36,6 +37,7 @@ class Judging:
         self._language = languages()[assignment.language]
         self._results: dict[int, CaseResult] = {}
         self._build_hangs_on_time = False
+        self._comparison = assignment.comparison if assignment.checker is None else None
         self.order = self._progress.order
         self.broken: RunResult | None = None
 
@@ -53,11 +55,21 @@ class Judging:
         if run.ending is Ending.COMPILE_ERROR:
             self.broken = replace(run, cpu_time_s=0.0, wall_time_s=0.0)
 
-    def take(self, index: int, run: RunResult) -> None:
-        """A case's run has ended, or is not to be (`NOT_RUN`)."""
-        assignment, case = self._assignment, self._assignment.cases[index]
+    def take(self, index: int, ran: RunResult | Exchange) -> None:
+        """
+        A case's run has ended, or is not to be (`NOT_RUN`).
+
+        Raises:
+            SubmissionRejected: the interactor of an exchange failed.
+            SandboxUnavailable: it could not be run.
+        """
+        run = ran if isinstance(ran, RunResult) else ran.run
+        case = self._assignment.cases[index]
         reason = self._progress.reason(index) if run.ending is Ending.NOT_RUN else None
-        result = judge_case(self.limits_of(index), assignment.comparison, case, run, reason)
+        if isinstance(ran, Exchange):
+            result = judge_exchange(self.limits_of(index), case, ran, reason)
+        else:
+            result = judge_case(self.limits_of(index), self._comparison, case, run, reason)
         # Of a build that was too slow only the first case has its time.
         self._build_hangs_on_time = self._build_hangs_on_time or _is_slow_build(self._language, run)
         is_named = run.ending is not Ending.NOT_RUN and not self._build_hangs_on_time
@@ -67,10 +79,13 @@ class Judging:
         self._results[index] = result
         self._progress.note(index, result.fraction)
 
+    def results(self) -> list[CaseResult]:
+        """When every case has its own; what a checker has yet to judge is accepted until then."""
+        return [self._results[index] for index in range(len(self._assignment.cases))]
+
     def report(self) -> GradeReport:
-        """When every case has its result."""
-        results = [self._results[index] for index in range(len(self._assignment.cases))]
-        return summarize(results, self._assignment.groups)
+        """When every case has its result, and no checker is to be asked."""
+        return summarize(self.results(), self._assignment.groups)
 
 
 def _is_slow_build(language: Language, run: RunResult) -> bool:

@@ -8,7 +8,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
@@ -149,7 +149,7 @@ def languages() -> Mapping[str, Language]:
     return MappingProxyType(read_languages(resource("executor_image") / "languages"))
 
 
-def language_of_file(path: Path) -> str:
+def language_of_file(path: PurePath) -> str:
     """The name of the language that a file's extension tells; Python's if none does."""
     return next((one.name for one in languages().values() if path.suffix in _extensions(one)), DEFAULT)
 

@@ -92,6 +92,7 @@ class Ending(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     COMPILE_ERROR = "compile_error"  # the program was never started
     SETUP_FAILED = "setup_failed"  # ours: the case could not be prepared or started
+    STOPPED = "stopped"  # by us: whom it spoke to had made up its mind
     NOT_RUN = "not_run"  # nobody wanted it any more; never said by an executor
     # What a tool has said of the program, in a prove step. An executor only knows that the tool ended.
     PROVED = "proved"  # it found nothing to object to
@@ -209,6 +210,21 @@ class TestCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checker:
+    """
+    A program of the admin's that judges outputs in the place of a comparison (docs/admins.md).
+
+    `program` is its source, UTF-8; `arguments` follow on those that every checker gets.
+    One that is `interactive` speaks to the student's program while that runs.
+    """
+
+    program: str = field(repr=False)
+    language: str
+    arguments: tuple[str, ...] = ()
+    interactive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """
     An assignment with its cases in order: `test` by ordinal, then `grade` by ordinal.
@@ -222,10 +238,16 @@ class Assignment:
     language: str = "python"
     input_mode: InputMode = InputMode.ARGUMENT
     comparison: Comparison = Comparison.TRAILING_BLANKS
+    checker: Checker | None = None  # judges in the place of the comparison
     limits: Limits = field(default_factory=Limits)
     notices: bool = False  # whether students are told of their results by e-mail
     policy: Policy = field(default_factory=Policy)  # deadline, tries, feedback
     supplies: Supplies = field(default_factory=Supplies)  # files, and what archives are to have in them
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a program is judged by one that speaks to it."""
+        return self.checker is not None and self.checker.interactive
 
     @property
     def cases_bytes(self) -> int:
@@ -237,11 +259,56 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class CaseInput:
-    """What of a case enters an executor: its arguments and standard input, never its expected output."""
+    """
+    What of a case enters an executor: its arguments and standard input, never its expected output.
+
+    `files` are names and data of files that lie in the case's own directory
+    when it begins, and count against its limit of files.
+
+    Raises:
+        ValueError: a name is none that a file there can have.
+    """
 
     arguments: tuple[str, ...]
     stdin: bytes = field(default=b"", repr=False)
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     step: Step = Step.RUN
+
+    def __post_init__(self) -> None:
+        for name, _ in self.files:
+            check_file_name(name)
+
+    @property
+    def files_bytes(self) -> int:
+        return sum(len(data) for _, data in self.files)
+
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+
+
+def check_file_name(name: str) -> None:
+    """
+    See that a file in a case's directory can be called so: one part of plain characters, not hidden.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be a file's name: write letters, digits and _.- alone, and no . at its start"
+        )
+
+
+class Role(StrEnum):
+    """
+    Whose program it is. Who judges gets to see expected outputs, and so never runs where a student's program does.
+    """
+
+    STUDENT = "student"
+    JUDGE = "judge"
+
+
+FEEDBACK_DIRECTORY = "/tmp/feedback"  # in a box, whose /tmp is the case's own
 
 
 def always(_: int) -> bool:
@@ -260,6 +327,8 @@ class Job:
     `is_wanted` says of an input, by its index, whether it is to be run: None as
     long as that depends on results that were not given yet, which none does
     whose predecessors' results were all given.
+    `collect` are names of files that are wanted back from each case, which for
+    that finds an empty directory FEEDBACK_DIRECTORY.
     """
 
     program: bytes = field(repr=False)
@@ -271,6 +340,9 @@ class Job:
     files: bytes | None = field(default=None, repr=False)
     preload: tuple[str, ...] = ()
     is_wanted: Callable[[int], bool | None] = field(default=always, compare=False, repr=False)
+    role: Role = Role.STUDENT
+    collect: tuple[str, ...] = ()
+    streamed: bool = False  # whether another program speaks to it while it runs; only in `Sandbox.converse`
 
     @property
     def is_unpacked(self) -> bool:
@@ -295,6 +367,8 @@ class RunResult:
     free. `earlier` is the run that this one takes the place of, since it
     was too slow on a machine that was short of processors. `lost_bytes` is how
     much followed on `stdout` that was not kept: of runs read back from the history.
+    `collected` has what was left of the files that the job wanted back, cut at a
+    bound of the executor's.
     """
 
     ending: Ending
@@ -308,6 +382,31 @@ class RunResult:
     starved_s: float = 0.0
     earlier: "RunResult | None" = None
     lost_bytes: int = 0
+    collected: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """
+    How a program and one that judges it spoke to each other.
+
+    `judge_ended_first`: it closed its side before the program had ended.
+    `both_waited`: when the program's wall time was over, each waited for the
+    other to say something, and nothing was under way.
+    """
+
+    run: RunResult
+    judge: RunResult
+    judge_ended_first: bool = False
+    both_waited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What a checker says of a case, in words: to its student (of `test` cases alone) and to the staff."""
+
+    team: str = ""
+    judge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +415,9 @@ class CaseResult:
     A case, how its run went and what it is worth.
 
     `points` are less than 0 for a penalty case that failed. What a group is worth
-    is not in them. `reason` says why it was not run, in words for its student.
-    `run_key` names all that the run came of (test_sets.Recipe), None where that is not known.
+    is not in them. `reason` says, in words for its student, why it was not run or
+    what a checker made of it. `run_key` names all that the run came of
+    (test_sets.Recipe), None where that is not known.
     """
 
     case: TestCase
@@ -328,6 +428,7 @@ class CaseResult:
     partial: float | None = None  # the fraction it earned, 0 to 1; None: all if it was accepted, else nothing
     reason: str | None = None
     run_key: str | None = None
+    remarks: Remarks | None = None  # of a checker, if one has judged it
 
     @property
     def fraction(self) -> float:
@@ -428,12 +529,14 @@ class Outcome:
     """
     How an attempt ended for good: graded (`report`) or rejected (`reason`).
 
-    Exactly one of the two is set. `terms` say what the assignment's policy
+    Exactly one of the two is set. `detail` is what exactly is wrong with the
+    assignment, where that is the reason: for its staff. `terms` say what the assignment's policy
     makes of a report: points after a penalty, and how much of it is shown.
     """
 
     report: GradeReport | None = None
     reason: str | None = None
+    detail: str | None = None
     terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:

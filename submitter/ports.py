@@ -16,7 +16,9 @@ from submitter.model import (
     AssignmentRef,
     AssignmentSummary,
     AttemptStart,
+    Checker,
     Environment,
+    Exchange,
     Job,
     Notice,
     NoticeLine,
@@ -299,6 +301,15 @@ class CaseStore(Protocol):
         """Change the assignment's deadline, tries and feedback, and nothing else; False if it is unknown."""
         ...
 
+    def save_checker(self, ref: AssignmentRef, checker: Checker | None) -> bool:
+        """
+        Change the assignment's checker, and nothing else; False if it is unknown.
+
+        Raises:
+            AssignmentRefused: it cannot be stored.
+        """
+        ...
+
     def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
         """Change the assignment's files and what programs are called, and nothing else; False if it is unknown."""
         ...
@@ -419,6 +430,19 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxUnavailable: ours, never the program's fault; results already given stand.
+        """
+        ...
+
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        """
+        Run the two jobs' programs, input by input, each reading what the other prints: one exchange each.
+
+        Both are `streamed` and have as many inputs; `judge` has the role of that
+        name. Inputs that `job.is_wanted` refuses are not run by either. Neither
+        program gets more of the other's output than it reads, and no more is kept.
+
+        Raises:
+            SandboxUnavailable: ours, never a program's fault; exchanges already given stand.
         """
         ...
 

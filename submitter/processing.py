@@ -100,7 +100,7 @@ class SubmissionProcessor:
             # Of a graded submission the program alone matters: its metadata may be the same in every upload.
             watched = {attempt.program_key: attempt.upload}
         except SubmissionRejected as exc:
-            outcome = Outcome(reason=str(exc))
+            outcome = Outcome(reason=str(exc), detail=exc.detail)
             # A file that was missing stays None: if it is there by now, it came after us and deserves a grading.
             if attempt.missing != attempt.program_key:
                 attempt.upload = attempt.upload or self._results.version(attempt.program_key)
@@ -117,7 +117,7 @@ class SubmissionProcessor:
                     report = dataclasses.replace(report, phases=phases)
                     outcome = Outcome(report=report, terms=assignment.policy.on_points(attempt.handed_in_at))
                 except SubmissionRejected as exc:
-                    outcome = Outcome(reason=str(exc))
+                    outcome = Outcome(reason=str(exc), detail=exc.detail)
             if attempt_id is not None:
                 crash.reached("P9")
                 lease.refuse_if_lost()
@@ -162,10 +162,10 @@ class SubmissionProcessor:
             log.info("metadata_fields_unknown", fields=metadata.unknown_fields)
 
         if refusal is not None:
-            log.error("assignment_refused", reason=str(refusal))
             raise SubmissionRejected(
                 "The assignment's test cases are faulty, so nothing can be graded. Tell your instructor, "
-                "then submit again."
+                "then submit again.",
+                detail=str(refusal),
             ) from refusal
         if assignment is None:
             raise SubmissionRejected(
@@ -362,6 +362,8 @@ def _own_failure(exc: BaseException) -> str | None:
 
 def _tell(outcome: Outcome) -> None:
     if outcome.report is None:
+        if outcome.detail is not None:
+            log.error("assignment_refused", reason=outcome.detail.partition("\n")[0])  # the rest may quote cases
         log.info("submission_rejected", reason=outcome.reason)
         return
     report = outcome.report

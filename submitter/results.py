@@ -244,6 +244,8 @@ def showable(text: bytes, most: int = SHOWN_TEXT_CHARS, lost_bytes: int = 0) -> 
 def explain(result: CaseResult) -> str:
     """One sentence, or a compiler's message, on why a `test` case ended as it did: for its student."""
     run = result.run
+    if result.reason is not None:
+        return result.reason
     if result.case.step is Step.PROVE and (text := _explain_proof(result.verdict, run)):
         return text
     match result.verdict:
@@ -269,7 +271,7 @@ def explain(result: CaseResult) -> str:
         case Verdict.COMPILE_ERROR:
             return showable(run.stderr)
         case Verdict.SKIPPED:
-            return result.reason or "not run"
+            return "not run"
         case Verdict.INTERNAL_ERROR:
             return "the grader failed; this is not your fault"
 
@@ -311,7 +313,7 @@ def _test_entry(number: int, result: CaseResult, level: Level, is_changed: bool 
         "number": str(number),
         "name": case.name,
         "visibility": "visible",
-        "status": "passed" if result.verdict is Verdict.ACCEPTED else "failed",
+        "status": "passed" if result.verdict is Verdict.ACCEPTED and result.fraction == 1 else "failed",
     }
     if case.step is not Step.RUN:
         entry["step"] = str(case.step)

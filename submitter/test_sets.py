@@ -54,6 +54,7 @@ EFFECTS: Mapping[str, Effect] = {
     "language": Effect.RUN,
     "input_mode": Effect.RUN,
     "comparison": Effect.JUDGEMENT,
+    "checker": Effect.RUN,  # what one says is not kept, so that whatever it judges is run again
     "limits": Effect.RUN,
     "notices": Effect.NOTHING,
     "supplies": Effect.RUN,

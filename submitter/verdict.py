@@ -27,7 +27,7 @@ from submitter.model import (
 from submitter.points import Group
 
 
-def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: bytes) -> Verdict:
+def judge_run(limits: Limits, comparison: Comparison | None, run: RunResult, expected: bytes) -> Verdict:
     """
     Decide why one test case ended.
 
@@ -38,10 +38,20 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
 
     Args:
         limits: the assignment's; cpu_time_s and wall_time_s in seconds.
-        comparison: the assignment's.
+        comparison: the assignment's; None if a checker has yet to judge the output, which is accepted until then.
         run: one finished run; run.stdout is cut at limits.output_bytes.
         expected: the whole reference output.
     """
+    verdict = judge_ending(limits, run)
+    if verdict is not None:
+        return verdict
+    if comparison is None or outputs_match(comparison, expected, run.stdout):
+        return Verdict.ACCEPTED
+    return Verdict.WRONG_ANSWER
+
+
+def judge_ending(limits: Limits, run: RunResult) -> Verdict | None:
+    """The verdict where how a run ended decides it; None where its output does. See `judge_run`."""
     match run.ending:
         case Ending.SETUP_FAILED:
             return Verdict.INTERNAL_ERROR
@@ -63,7 +73,7 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
             return Verdict.WRONG_ANSWER
         case Ending.TOOL_FAILED:
             return Verdict.RUNTIME_ERROR
-        case Ending.EXITED | Ending.SIGNALED:
+        case Ending.EXITED | Ending.SIGNALED | Ending.STOPPED:
             pass
         case _:
             assert_never(run.ending)
@@ -72,19 +82,20 @@ def judge_run(limits: Limits, comparison: Comparison, run: RunResult, expected: 
     # Time for which it could have run and was not let is not its own; the executor says the same while it runs.
     if run.wall_time_s - min(run.starved_s, (WALL_STRETCH - 1) * limits.wall_time_s) > limits.wall_time_s:
         return Verdict.WALL_TIME_LIMIT_EXCEEDED
-    if run.ending is Ending.SIGNALED or run.exit_code != 0:
+    if run.ending is Ending.SIGNALED or (run.ending is Ending.EXITED and run.exit_code != 0):
         return Verdict.RUNTIME_ERROR
-    return Verdict.ACCEPTED if outputs_match(comparison, expected, run.stdout) else Verdict.WRONG_ANSWER
+    return None
 
 
 def judge_case(
-    limits: Limits, comparison: Comparison, case: TestCase, run: RunResult, reason: str | None = None
+    limits: Limits, comparison: Comparison | None, case: TestCase, run: RunResult, reason: str | None = None
 ) -> CaseResult:
     """
     A case's result: its points for an accepted run, nothing for any other, and what a wrong answer lacked.
 
     Args:
         limits: those that the case ran with.
+        comparison: as `judge_run` takes it.
         reason: of a case that was not run, why, in words for its student.
     """
     expected = case.expected.encode()
@@ -92,7 +103,7 @@ def judge_case(
     points = scoring.points_of(case, 1.0 if verdict is Verdict.ACCEPTED else 0.0)
     # Not even computed for a hidden case: what there is not cannot get out.
     may_tell = verdict is Verdict.WRONG_ANSWER and case.kind is CaseKind.TEST and case.step is Step.RUN
-    hint = hint_for(comparison, expected, run) if may_tell else None
+    hint = hint_for(comparison, expected, run) if comparison is not None and may_tell else None
     return CaseResult(case, run, verdict, points, hint, reason=reason)
 
 

@@ -14,14 +14,16 @@ import structlog
 from _pytest.mark import ParameterSet
 
 from submitter import migrations
-from submitter.app import isolate
+from submitter.app import isolate, separate
 from submitter.config import Config
 from submitter.embedded_postgres import EmbeddedPostgres, find_binaries
 from submitter.errors import ConfigError, SandboxUnavailable
 from submitter.executors.bubblewrap_executor import BubblewrapLauncher
 from submitter.executors.docker_executor import DockerLauncher
 from submitter.executors.link import Launcher
+from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.sandbox import ExecutorSandbox
+from submitter.model import Role
 from submitter.resources import resource
 from tests.engine import OwnEngine, start_or_skip
 
@@ -94,7 +96,9 @@ def languages_image() -> str:
     return f"{Config.from_env(os.environ).image}-languages"
 
 
-def make_launcher(name: str, arguments: Sequence[str] = (), image: str | None = None) -> Launcher:
+def make_launcher(
+    name: str, arguments: Sequence[str] = (), image: str | None = None, role: Role = Role.STUDENT
+) -> Launcher:
     """
     A launcher that works on this machine; `arguments` are the executors' own, `image` is another than the usual.
 
@@ -106,7 +110,7 @@ def make_launcher(name: str, arguments: Sequence[str] = (), image: str | None = 
         bubblewrap.probe()
         return bubblewrap
     try:
-        docker = DockerLauncher(image or Config.from_env(os.environ).image, arguments=arguments)
+        docker = DockerLauncher(image or Config.from_env(os.environ).image, arguments=arguments, role=role)
         docker.probe()
     except SandboxUnavailable as exc:
         if os.environ.get("SUBMITTER_REQUIRE_DOCKER") == "1":
@@ -129,6 +133,11 @@ def make_sandbox(
     if preload:
         arguments += ["--preload", preload]
     return isolate(make_launcher(name, arguments, image), isolation, executors)
+
+
+def make_sandboxes(name: str, isolation: str = "box", *, executors: int = 2) -> SeparateSandboxes:
+    """Real sandboxes for both roles, to be closed by whoever asks for them."""
+    return separate(make_launcher(name), lambda: make_launcher(name, role=Role.JUDGE), isolation, executors)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from submitter.model import (
     CaseInput,
     Ending,
     Environment,
+    Exchange,
     Job,
     RunResult,
     StoredObject,
@@ -251,6 +252,13 @@ class FakeSandbox(FailsOnRequest):
         self._refuse_if_closed()
         self.jobs.append(job)
         return self._results(job)
+
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        """As two runs: what a program says to the one that judges it is not looked at."""
+        self._fail_if_told("converse")
+        self.jobs += [job, judge]
+        for run, said in zip(self._results(job), self._results(judge), strict=True):
+            yield Exchange(run=run, judge=said)
 
     def close(self) -> None:
         self._closed.set()

@@ -12,6 +12,7 @@ from submitter.accounts import Account, AccountFilter, CaseAccount, Student, Try
 from submitter.adapters.memory import FailsOnRequest
 from submitter.adapters.memory_notices import MemoryNoticeStore
 from submitter.adapters.memory_rejudging import MemoryRejudgeStore, Seen
+from submitter.checkers import check_checker
 from submitter.errors import (
     AlreadyGraded,
     AssignmentRefused,
@@ -28,6 +29,7 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     CaseKind,
+    Checker,
     GradeReport,
     Outcome,
     PublishedCase,
@@ -143,6 +145,8 @@ class MemoryCaseStore(FailsOnRequest):
         if assignment.cases_bytes > MAX_CASES_BYTES:
             raise AssignmentRefused(f"the cases of {assignment.ref} have {assignment.cases_bytes:,} bytes")
         check_groups(assignment.cases, assignment.groups)
+        if assignment.checker is not None:
+            check_checker(assignment.checker)
         kinds = list(CaseKind)  # `test` before `grade`, the order in which they run
         cases = sorted(assignment.cases, key=lambda case: (kinds.index(case.kind), case.ordinal))
         kept = replace(assignment, cases=tuple(cases))
@@ -161,6 +165,17 @@ class MemoryCaseStore(FailsOnRequest):
             known, _ = self._assignments[ref]
             policy = replace(policy, published_at=known.policy.published_at)
             self._assignments[ref] = (replace(known, policy=policy), self._now())
+            return True
+
+    def save_checker(self, ref: AssignmentRef, checker: Checker | None) -> bool:
+        self._fail_if_told("save_checker")
+        if checker is not None:
+            check_checker(checker)
+        with self._lock:
+            if ref not in self._assignments:
+                return False
+            known, _ = self._assignments[ref]
+            self._assignments[ref] = (replace(known, checker=checker), self._now())
             return True
 
     def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from submitter.accounts import Account, AccountFilter
 from submitter.adapters import postgres_accounts, postgres_attempts, postgres_policy, postgres_supplies
+from submitter.adapters.postgres_checkers import CHECKER, checker_from, save_checker
 from submitter.adapters.postgres_connections import (
     LOCK_TIMEOUT_S,
     Connections,
@@ -27,6 +28,7 @@ from submitter.adapters.postgres_connections import (
 )
 from submitter.adapters.postgres_notices import PostgresNoticeStore
 from submitter.adapters.postgres_rejudging import PostgresRejudgeStore, note_test_set
+from submitter.checkers import check_checker
 from submitter.errors import AssignmentRefused
 from submitter.model import (
     MAX_CASES_BYTES,
@@ -35,6 +37,7 @@ from submitter.model import (
     AssignmentSummary,
     AttemptStart,
     CaseKind,
+    Checker,
     Comparison,
     InputMode,
     Limits,
@@ -95,6 +98,9 @@ class PostgresCaseStore:
                 + """,
                        a.language, a.input_mode, a.comparison, a.cpu_time_s, a.wall_time_s, a.memory_bytes,
                        a.output_bytes, a.file_bytes, a.processes, a.source_bytes, a.notices,
+                """
+                + CHECKER
+                + """
                        c.kind, c.ordinal, c.input, c.expected, c.points, c.step, c.group_name, c.role,
                        c.cpu_time_s AS case_cpu_time_s, c.wall_time_s AS case_wall_time_s,
                        c.memory_bytes AS case_memory_bytes, c.output_bytes AS case_output_bytes,
@@ -128,6 +134,7 @@ class PostgresCaseStore:
             language=settings["language"],
             input_mode=InputMode(settings["input_mode"]),
             comparison=_comparison_from(ref, settings["comparison"]),
+            checker=checker_from(settings["checker"]),
             limits=Limits(
                 cpu_time_s=float(settings["cpu_time_s"]),
                 wall_time_s=float(settings["wall_time_s"]),
@@ -187,6 +194,7 @@ class PostgresCaseStore:
                     ),
                 ).fetchone()
                 assignment_id = only_value(found)
+                save_checker(cursor, assignment_id, assignment.checker)
                 postgres_policy.save_policy(connection, ref, assignment.policy)
                 postgres_supplies.save_supplies(connection, ref, assignment.supplies)
                 cursor.execute("DELETE FROM submitter.test_cases WHERE assignment_id = %s", (assignment_id,))
@@ -219,6 +227,20 @@ class PostgresCaseStore:
     def save_policy(self, ref: AssignmentRef, policy: Policy) -> bool:
         with self._transaction() as connection:
             return postgres_policy.save_policy(connection, ref, policy)
+
+    def save_checker(self, ref: AssignmentRef, checker: Checker | None) -> bool:
+        if checker is not None:
+            check_checker(checker)
+        with self._transaction() as connection, connection.cursor() as cursor:
+            found = cursor.execute(
+                "UPDATE submitter.assignments SET updated_at = now() WHERE admin = %s AND event = %s AND name = %s "
+                "RETURNING id",
+                tuple(map(storable, (ref.admin, ref.event, ref.assignment))),
+            ).fetchone()
+            if found is None:
+                return False
+            save_checker(cursor, only_value(found), checker)
+            return True
 
     def save_supplies(self, ref: AssignmentRef, supplies: Supplies) -> bool:
         with self._transaction() as connection:
@@ -399,6 +421,8 @@ def _refuse_what_postgres_cannot_hold(assignment: Assignment) -> None:
     if assignment.cases_bytes > MAX_CASES_BYTES:
         raise AssignmentRefused(_too_large(ref, assignment.cases_bytes))
     check_groups(assignment.cases, assignment.groups)
+    if assignment.checker is not None:
+        check_checker(assignment.checker)
     texts = [("its name", name) for name in (ref.admin, ref.event, ref.assignment)]
     texts.append(("its language", assignment.language))
     texts += [("the name of a group", group.name) for group in assignment.groups]

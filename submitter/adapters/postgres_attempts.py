@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
+from submitter.adapters.postgres_checkers import note_remarks
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.adapters.postgres_notices import note_result
 from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
@@ -264,8 +265,9 @@ class PostgresTurn:
                 "INSERT INTO submitter.results "
                 "(attempt_id, state, reason, score, max_score, execution_time_s, published, late_s, penalty, "
                 "score_before_penalty, shown_test, shown_grade, shown_score, shown_max_score, shown_whole, groups, "
-                "image, isolation, fetch_s, wait_s, run_s, judge_s, publish_s) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "image, isolation, fetch_s, wait_s, run_s, judge_s, publish_s, detail) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+                "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     self._attempt_id,
                     outcome.state,
@@ -290,10 +292,12 @@ class PostgresTurn:
                     phases.run_s,
                     phases.judge_s,
                     time.monotonic() - self._began_s,
+                    None if outcome.detail is None else storable(outcome.detail),
                 ),
             )
             if report is not None:
                 self._connection.execute(_INSERT_CASES, (self._attempt_id, *_columns_of(report.case_results)))
+            note_remarks(self._connection, self._attempt_id, report)
             # clock_timestamp(): now() is when the transaction began, and it stayed open while the bucket was written.
             self._connection.execute(
                 "UPDATE submitter.attempts SET finished_at = clock_timestamp(), lease_expires_at = NULL WHERE id = %s",

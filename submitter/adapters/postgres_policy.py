@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import TupleRow, dict_row
 
+from submitter.adapters.postgres_checkers import remarks_from
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.comparison import Hint
 from submitter.model import (
@@ -254,8 +255,9 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
         ).fetchone()
         rows = cursor.execute(
             """
-            SELECT r.*, c.input, c.expected
+            SELECT r.*, c.input, c.expected, m.fraction, m.team_message, m.judge_message
             FROM submitter.case_results AS r
+            LEFT JOIN submitter.case_remarks AS m USING (attempt_id, kind, ordinal)
             LEFT JOIN (submitter.test_cases AS c JOIN submitter.assignments AS a
                        ON a.id = c.assignment_id AND a.admin = %s AND a.event = %s AND a.name = %s)
                 ON c.kind = r.kind AND c.ordinal = r.ordinal
@@ -287,6 +289,7 @@ def _published_result(connection: Connection, ref: AssignmentRef, attempt_id: in
                 float(row["points"]),
                 row["hint"] and Hint(row["hint"]),
                 reason=row["reason"],
+                **remarks_from(row),
             )
         )
     environment = None if result["image"] is None else Environment(image=result["image"], isolation=result["isolation"])

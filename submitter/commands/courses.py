@@ -122,12 +122,13 @@ def cases_import(
     from submitter.packages.running import engine
 
     config = quiet_config(DATABASE, *([BUCKET] if in_bucket else []), sandbox=sandbox)
+    told = None  # by a folder's file `comparison`
     if not in_bucket and is_package(Path(path)):
         imported = from_package(Path(path), comparison)
     else:
         read = bucket_reader(app.open_results(config), path) if in_bucket else local_reader(Path(path))
         imported = from_folder(read)
-        comparison = comparison or read_comparison(read)
+        told = read_comparison(read)
     to_run = tuple(reference_of(one, languages()) for one in references) or imported.references(languages())
     if not to_run and imported.problem is not None and not no_verify:
         raise AssignmentRefused(
@@ -135,7 +136,10 @@ def cases_import(
         )
     with app.open_cases(config) as store:
         known = store.load_assignment(ref) or Assignment(ref=ref, cases=())
-        assignment = with_options(imported.over(known), input_mode, comparison, time_limit_s, memory_limit_mib)
+        assignment = imported.over(known)
+        if told is not None:
+            assignment = dataclasses.replace(assignment, comparison=told, checker=imported.cases.checker)
+        assignment = with_options(assignment, input_mode, comparison, time_limit_s, memory_limit_mib)
         if language is not None:
             assignment = dataclasses.replace(assignment, language=language)
         if notices is not None:
@@ -181,7 +185,7 @@ def cases_export(target: Path, ref: AssignmentRef, format: str, as_json: bool) -
     assignment = cases_to_check(quiet_config(DATABASE), None, ref)
     broken = 0
     if format == "folder":
-        broken = write_folder(target, assignment.cases, assignment.comparison, assignment.groups)
+        broken = write_folder(target, assignment.cases, assignment.comparison, assignment.groups, assignment.checker)
     else:
         problem = problem_of(assignment, format)
         write_package(target, problem)

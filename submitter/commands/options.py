@@ -114,7 +114,11 @@ def with_options(
     time_limit_s: float | None,
     memory_limit_mib: int | None,
 ) -> Assignment:
-    """The assignment with what the options say; a longer time limit takes the wall time limit along."""
+    """
+    The assignment with what the options say; a longer time limit takes the wall time limit along.
+
+    Whoever says how to compare wants no checker in the place of that.
+    """
     limits = assignment.limits
     if time_limit_s is not None:
         wall_time_s = max(limits.wall_time_s, Limits().wall_time_s / Limits().cpu_time_s * time_limit_s)
@@ -126,6 +130,7 @@ def with_options(
         limits=limits,
         input_mode=InputMode(input_mode) if input_mode else assignment.input_mode,
         comparison=comparison or assignment.comparison,
+        checker=None if comparison else assignment.checker,
     )
 
 
@@ -151,7 +156,7 @@ def print_json(document: Any) -> None:
 
 def cases_to_check(config: Config, folder: Path | None, ref: AssignmentRef | None) -> Assignment:
     from submitter import app
-    from submitter.folders import local_reader, read_comparison, read_grading
+    from submitter.folders import local_reader, read_checker, read_comparison, read_grading
 
     if folder is not None:
         read = local_reader(folder)
@@ -161,6 +166,7 @@ def cases_to_check(config: Config, folder: Path | None, ref: AssignmentRef | Non
             cases=cases,
             groups=groups,
             comparison=read_comparison(read) or Comparison.TRAILING_BLANKS,
+            checker=read_checker(read),
         )
     assert ref is not None
     with app.open_cases(config) as store:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from submitter.commands.checkers import checker
 from submitter.commands.options import (
     ASSIGNMENT,
     BUCKET,
@@ -17,7 +18,7 @@ from submitter.commands.options import (
     quiet_config,
 )
 from submitter.errors import AssignmentRefused
-from submitter.model import AssignmentRef
+from submitter.model import AssignmentRef, Checker
 from submitter.policy import Feedback, Late, Policy, Tries, parse_due
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ def assignment_set(
         policy = dataclasses.replace(known.policy if known else Policy(), **changes)  # type: ignore[arg-type]
         if known is None or not store.save_policy(ref, policy):
             raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
-    _print_policy(ref, policy, as_json)
+    _print_policy(ref, policy, as_json, known.checker)
 
 
 @assignment.command("show")
@@ -76,7 +77,8 @@ def assignment_set(
 @as_json
 def assignment_show(ref: AssignmentRef, as_json: bool) -> None:
     """The settings, as `set` takes them."""
-    _print_policy(ref, cases_to_check(quiet_config(DATABASE), None, ref).policy, as_json)
+    known = cases_to_check(quiet_config(DATABASE), None, ref)
+    _print_policy(ref, known.policy, as_json, known.checker)
 
 
 @click.command()
@@ -125,7 +127,10 @@ def _parsed(option: str, text: str, parse: Callable[[str], T], off: T | None) ->
         raise click.UsageError(f"{option}: {exc}.") from exc
 
 
-def _print_policy(ref: AssignmentRef, policy: Policy, as_json: bool) -> None:
+assignment.add_command(checker)
+
+
+def _print_policy(ref: AssignmentRef, policy: Policy, as_json: bool, checker: Checker | None) -> None:
     from submitter import tables
 
     told = {
@@ -134,6 +139,9 @@ def _print_policy(ref: AssignmentRef, policy: Policy, as_json: bool) -> None:
         "tries": str(policy.tries) if policy.tries else None,
         "feedback": str(policy.feedback),
         "published": policy.published_at.isoformat() if policy.published_at else None,
+        "checker": None
+        if checker is None
+        else " ".join((checker.language, *checker.arguments, *(["(interactive)"] if checker.interactive else []))),
     }
     if as_json:
         print_json({"assignment": str(ref), **told})

@@ -35,6 +35,7 @@ import structlog
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
+from submitter.model import Role
 from submitter.resources import resource
 
 START_TIMEOUT_S = 60.0  # for each call of starting one: on a busy host it takes seconds
@@ -52,6 +53,7 @@ PROGRAM_BYTES = 16 << 20
 APPARMOR_PROFILE = "submitter-executor"
 MAX_INODES = 8192
 LABEL = "submitter.executor"
+ROLE_LABEL = "submitter.role"  # whose programs run in a container: "student" or "judge"
 SCRIPT_LABEL = "submitter.script"  # on an image: which executeSubmission.py is in it
 # ValueError: docker-py's for a DOCKER_HOST that is none.
 _ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError)
@@ -77,9 +79,12 @@ class DockerLauncher:
 
     name = "docker"
 
-    def __init__(self, image: str, runtime: str = "runc", arguments: Sequence[str] = ()) -> None:
-        """`arguments` are executeSubmission.py's own, beside --serve."""
+    def __init__(
+        self, image: str, runtime: str = "runc", arguments: Sequence[str] = (), role: Role = Role.STUDENT
+    ) -> None:
+        """`arguments` are executeSubmission.py's own, beside --serve; `role` is whose programs run there."""
         self._image = image
+        self._role = role
         self.image = ""  # its digest, since `probe`
         self._runtime = runtime
         self._arguments = arguments
@@ -200,7 +205,7 @@ class DockerLauncher:
             tty=False,
             stop_signal="SIGKILL",  # an engine that stops or starts again else waits ten seconds for each
             host_config=host_config,
-            labels=_labels(),
+            labels={**_labels(), ROLE_LABEL: str(self._role)},
             network_disabled=True,
         )
         return self._slow_api.attach_socket(name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})

@@ -1,5 +1,6 @@
 """A line of bytes to an executor and back, over a socket, with every wait bounded."""
 
+import contextlib
 import secrets
 import select
 import socket
@@ -48,7 +49,7 @@ class Executor(Protocol):
     """
 
     def send(self, data: bytes, timeout_s: float) -> None:
-        """Hand over a request or an input."""
+        """Hand over a request or an input; another thread may be in `read_line` meanwhile."""
         ...
 
     def read_line(self, most: int, timeout_s: float) -> bytes:
@@ -116,10 +117,18 @@ class SocketLink:
         self._buffer = bytearray()
 
     def send(self, data: bytes, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        view = memoryview(data)
+        poll = select.poll()
         try:
-            self._socket.settimeout(timeout_s)
-            self._socket.sendall(data)
-        except OSError as exc:
+            poll.register(self._socket, select.POLLOUT)
+            while view:
+                if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                    raise ExecutorLost("the executor did not take the request: timed out")
+                # The socket's own timeout is the reader's, and may be over by now.
+                with contextlib.suppress(TimeoutError, BlockingIOError):
+                    view = view[self._socket.send(view, socket.MSG_DONTWAIT) :]
+        except (OSError, ValueError) as exc:
             raise ExecutorLost(f"the executor did not take the request: {exc}") from exc
 
     def read_line(self, most: int, timeout_s: float) -> bytes:

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Literal, Protocol
 
 import structlog
@@ -31,7 +31,17 @@ from submitter.executors.wire import (
     unpack_limits,
 )
 from submitter.languages import languages
-from submitter.model import WALL_STRETCH, CaseInput, Ending, Environment, Job, RunResult, always
+from submitter.model import (
+    WALL_STRETCH,
+    CaseInput,
+    Ending,
+    Environment,
+    Exchange,
+    Job,
+    Role,
+    RunResult,
+    always,
+)
 from submitter.steps import run_in_steps
 from submitter.test_sets import was_starved
 
@@ -108,11 +118,20 @@ class ExecutorSandbox:
     beside it in this process, and that run counts.
     """
 
-    def __init__(self, lender: Lender, start: Start, environment: Environment | None = None) -> None:
+    def __init__(
+        self,
+        lender: Lender,
+        start: Start,
+        environment: Environment | None = None,
+        role: Role = Role.STUDENT,
+        turns: Turns | None = None,
+    ) -> None:
+        """`role` is whose programs run here, and no others; `turns` is for sandboxes that share the processors."""
         self._lender = lender
         self._start = start
         self.environment = environment
-        self._turns = Turns()
+        self._role = role
+        self._turns = turns or Turns()
         self._closed = threading.Event()
 
     @property
@@ -120,6 +139,8 @@ class ExecutorSandbox:
         return self._lender.name
 
     def run(self, job: Job) -> Generator[RunResult, None, None]:
+        if job.role is not self._role:
+            raise ValueError(f"executors for the role {self._role} never run a program of the role {job.role}")
         yield from run_in_steps(job, lambda part: self._run_all(part, self._turns))
 
     def _run_all(self, job: Job, turns: Turns | None) -> Generator[RunResult, None, None]:
@@ -152,7 +173,7 @@ class ExecutorSandbox:
                 if losses == 2:
                     if from_outside:
                         raise SandboxUnavailable(f"executors are lost by no program's doing: {lost}")
-                    yield _blame(lost)
+                    yield blame(lost)
                     done, losses = done + 1, 0
 
     def _run_in_one_executor(
@@ -180,6 +201,36 @@ class ExecutorSandbox:
         finally:
             self._lender.give_back(executor, clean=clean)
 
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        """Never: the two programs are of different roles, and `roles.SeparateSandboxes` has executors for both."""
+        raise ValueError(f"executors for the role {self._role} never run a program of another role")
+
+    @contextlib.contextmanager
+    def streamed(self, job: Job, inputs: int) -> Iterator["Streamed"]:
+        """
+        An executor that is ready for so many streamed cases of a job, lent until the end.
+
+        Raises:
+            SandboxUnavailable: there is none, or it cannot begin.
+        """
+        if job.role is not self._role:
+            raise ValueError(f"executors for the role {self._role} never run a program of the role {job.role}")
+        executor = self._lend(job)
+        lent = Streamed(executor, job)
+        try:
+            try:
+                executor.send(encode_request(job, self._start, inputs), READY_TIMEOUT_S)
+                lent.has_box = decode_ready(executor.read_line(MAX_LINE_BYTES, READY_TIMEOUT_S))
+            except ExecutorLost as exc:
+                raise NotBegun(f"an executor did not get ready: {exc}") from exc
+            yield lent
+            lent.is_clean = lent.has_box and lent.is_clean and _is_put_away(executor)
+        except BaseException:
+            lent.is_clean = False
+            raise
+        finally:
+            self._lender.give_back(executor, clean=lent.is_clean)
+
     def _run_again_alone(self, job: Job, number: int, result: RunResult) -> RunResult:
         with self._turns.alone():
             [again] = self._run_all(dataclasses.replace(job, inputs=(job.inputs[number],), is_wanted=always), None)
@@ -200,7 +251,8 @@ class ExecutorSandbox:
         if language.build:
             memory_bytes = max(memory_bytes, language.build_limits.memory_bytes)
             processes = max(processes, language.build_limits.processes)
-        largest = max(len(case.stdin) + sum(map(len, case.arguments)) for case in job.inputs)
+        # Of a file there is one copy more, where the case finds it.
+        largest = max(len(case.stdin) + sum(map(len, case.arguments)) + 2 * case.files_bytes for case in job.inputs)
         # What is small has room beside the executor's own: assignments with the same limits get the same room.
         extra_bytes = INPUT_COPIES * largest if largest > SMALL_INPUT_BYTES else 0
         if job.is_unpacked:
@@ -237,6 +289,31 @@ class ExecutorSandbox:
         self._lender.close()
 
 
+@dataclasses.dataclass(slots=True)
+class Streamed:
+    """An executor and its job; `is_clean` as long as nothing happened that could have hurt it."""
+
+    executor: Executor
+    job: Job
+    has_box: bool = False
+    is_clean: bool = True
+
+    @property
+    def answer_timeout_s(self) -> float:
+        """For the next word of a case: it may be that its program is built first."""
+        return WALL_STRETCH * self.job.limits.wall_time_s + ANSWER_SLACK_S + _build_s(self.job)
+
+
+def _is_put_away(executor: Executor) -> bool:
+    try:
+        executor.send(DONE, ANSWER_SLACK_S)
+        decode_idle(executor.read_line(MAX_LINE_BYTES, ANSWER_SLACK_S))
+    except SandboxUnavailable as exc:
+        log.warning("executor_lost", reason=str(exc), case=None, times=1)
+        return False
+    return True
+
+
 class _Cases:
     """
     Cases that go through one executor, one after the other.
@@ -250,6 +327,7 @@ class _Cases:
         self._executor, self._limits, self._turns = executor, job.limits, turns
         self._inputs: Sequence[CaseInput] = job.inputs[first:]
         self._is_wanted, self._first, self._sends_ahead = job.is_wanted, first, sends_ahead
+        self._collect = job.collect
         self._build_s = _build_s(job)  # for how long the first answer may be late, since the program is built before
         self._sent = self._received = 0  # how many
         self._said_done = False
@@ -327,7 +405,7 @@ class _Cases:
         lines: list[bytes] = []
         while self._sends_ahead and self._sent < len(self._inputs):
             case = self._inputs[self._sent]
-            if len(case.stdin) > AHEAD_BYTES or not self._is_wanted(self._first + self._sent):
+            if len(case.stdin) + case.files_bytes > AHEAD_BYTES or not self._is_wanted(self._first + self._sent):
                 break  # before it is encoded for nothing
             line = encode_input(case)
             if not self._has_room(len(line), is_running) or not self._turns.begin_if_nobody_waits():
@@ -350,10 +428,10 @@ class _Cases:
     def _read(self, *, is_first: bool) -> RunResult:
         limits = self._limits
         timeout_s = WALL_STRETCH * limits.wall_time_s + ANSWER_SLACK_S + (self._build_s if is_first else 0.0)
-        line = self._executor.read_line(max_answer_bytes(limits), timeout_s)
+        line = self._executor.read_line(max_answer_bytes(limits, self._collect), timeout_s)
         if is_first and (reason := setup_failure(line)) is not None:
             raise NotBegun(f"the executor cannot run cases: {reason}")
-        return decode_answer(line, limits)
+        return decode_answer(line, limits, self._collect)
 
 
 def _build_s(job: Job) -> float:
@@ -370,7 +448,7 @@ def _may_be_unfair(result: RunResult) -> bool:
     return was_starved(result)
 
 
-def _blame(exc: ExecutorLost) -> RunResult:
+def blame(exc: ExecutorLost) -> RunResult:
     """The result of a case in which executors are lost: nothing that it printed or used can be known."""
     ending = Ending.MEMORY_LIMIT if exc.out_of_memory else Ending.SIGNALED
     return RunResult(ending=ending, signal=SIGKILL, stderr=b"the program broke the sandbox and was ended\n")

@@ -12,14 +12,18 @@ import base64
 import binascii
 import dataclasses
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.languages import languages, limits_document
-from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult, check_file_name
 
-SCHEMA = 4
+SCHEMA = 5
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error
+COLLECTED_BYTES = 16 * 1024  # the executor's bound on each file that is sent back
+MAX_FILES = 32  # of one case, and of those that are wanted back
 UNPACK_LIMITS = Limits(cpu_time_s=5.0, wall_time_s=20.0, output_bytes=64 * 1024, processes=8)
 _ENVELOPE_BYTES = 4096  # an answer without its two streams
 _MAX_SECONDS = 7 * 24 * 3600.0
@@ -39,7 +43,18 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
     The line with which a job begins. A `Job` has no expected outputs: none can go in.
 
     `start` is how a case does: "fork" or "exec". `inputs` is how many are meant to follow.
+
+    Raises:
+        ValueError: a case has too many files, or larger ones than it may have; a file that is wanted back has no name.
     """
+    for name in job.collect:
+        check_file_name(name)
+    if max(len(job.collect), *(len(case.files) for case in job.inputs)) > MAX_FILES:
+        raise ValueError(f"a case has at most {MAX_FILES} files")
+    if max(case.files_bytes for case in job.inputs) > job.limits.file_bytes:
+        raise ValueError(
+            f"the files of a case have more than the {job.limits.file_bytes} bytes that it may have in files"
+        )
     return _line(
         {
             "schema": SCHEMA,
@@ -51,6 +66,8 @@ def encode_request(job: Job, start: str, inputs: int) -> bytes:
             "start": start,
             "inputs": inputs,
             "limits": limits_document(job.limits),
+            "collect": list(job.collect),
+            "streamed": job.streamed,
             **({"unpack": _unpack(job)} if job.is_unpacked else {}),
         }
     )
@@ -72,12 +89,19 @@ def _unpack(job: Job) -> dict[str, Any]:
 
 def encode_input(case: CaseInput) -> bytes:
     """The line with one input; sent when its case is next."""
-    return _line({"arguments": [_base64(text.encode()) for text in case.arguments], "stdin": _base64(case.stdin)})
+    document: dict[str, Any] = {
+        "arguments": [_base64(text.encode()) for text in case.arguments],
+        "stdin": _base64(case.stdin),
+    }
+    if case.files:
+        document["files"] = {name: _base64(data) for name, data in case.files}
+    return _line(document)
 
 
-def max_answer_bytes(limits: Limits) -> int:
-    """No honest answer is longer: two streams in base64 and the envelope."""
-    return 4 * ((limits.output_bytes + STDERR_BYTES) // 3 + 2) + _ENVELOPE_BYTES
+def max_answer_bytes(limits: Limits, collect: Collection[str] = ()) -> int:
+    """No honest answer is longer: two streams and what was wanted back in base64, and the envelope."""
+    streams_bytes = limits.output_bytes + STDERR_BYTES + len(collect) * COLLECTED_BYTES
+    return 4 * (streams_bytes // 3 + 2 + len(collect)) + sum(len(name) + 8 for name in collect) + _ENVELOPE_BYTES
 
 
 def decode_alive(line: bytes) -> str | None:
@@ -132,15 +156,16 @@ def _document(line: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def decode_answer(line: bytes, limits: Limits) -> RunResult:
+def decode_answer(line: bytes, limits: Limits, collect: Collection[str] = ()) -> RunResult:
     """
-    Read one answer.
+    Read one answer, to a job that wanted these files back.
 
     Raises:
         ExecutorLost: it breaks the protocol: the executor is not to be believed any more.
     """
     try:
         answer = json.loads(line)
+        collected = answer.pop("collected") if isinstance(answer, dict) and collect else {}
         if not isinstance(answer, dict) or answer.keys() != _FIELDS:
             raise ValueError("not the fields of an answer")
         ending = Ending(answer["ending"])
@@ -159,9 +184,85 @@ def decode_answer(line: bytes, limits: Limits) -> RunResult:
             wall_time_s=_seconds(answer["wall_time_s"]),
             memory_bytes=_integer(answer["memory_bytes"], _MAX_BYTES),
             starved_s=_seconds(answer["starved_s"]),
+            collected=_collected(collected, collect),
         )
-    except (ValueError, TypeError, RecursionError) as exc:
+    except (ValueError, TypeError, KeyError, RecursionError) as exc:
         raise ExecutorLost("an executor's answer breaks the protocol") from exc
+
+
+# -- what is said while a streamed case runs ----------------------------------------------------------------------
+
+WINDOW_BYTES = 64 * 1024  # of a streamed case, each way: sent, and not yet said to be taken
+HEARD_ALL = b'{"heard_all": true}\n'
+STOP = b'{"stop": true}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The case has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The program printed this."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """So many bytes of what was sent to the program are in its hands, or nobody will ever read them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The program's standard output has ended."""
+
+
+Event = Started | Said | Taken | Silent | RunResult
+
+
+def encode_hear(data: bytes) -> bytes:
+    """For the program's standard input."""
+    return _line({"hear": _base64(data)})
+
+
+def encode_taken(count: int) -> bytes:
+    """So much of what the program printed has been handed on."""
+    return _line({"taken": count})
+
+
+def decode_event(line: bytes, limits: Limits, collect: Collection[str]) -> Event:
+    """
+    Read what an executor says of a streamed case; a RunResult is its answer, and the last.
+
+    Raises:
+        ExecutorLost: it breaks the protocol.
+    """
+    if line.startswith(b'{"ending"'):
+        return decode_answer(line, limits, collect)
+    said = _document(line)
+    try:
+        match list(said.items()):
+            case [("started", True)]:
+                return Started()
+            case [("silent", True)]:
+                return Silent()
+            case [("said", data)]:
+                return Said(_bytes(data, WINDOW_BYTES))
+            case [("taken", count)]:
+                return Taken(_integer(count, 2 * WINDOW_BYTES))
+    except (ValueError, TypeError) as exc:
+        raise ExecutorLost("what an executor says of a case breaks the protocol") from exc
+    raise ExecutorLost("what an executor says of a case breaks the protocol")
+
+
+def _collected(files: Any, wanted: Collection[str]) -> tuple[tuple[str, bytes], ...]:
+    if not isinstance(files, dict) or not files.keys() <= set(wanted):
+        raise ValueError("files that nobody wanted")
+    return tuple((name, _bytes(files[name], COLLECTED_BYTES)) for name in wanted if name in files)
 
 
 def _line(document: dict[str, Any]) -> bytes:

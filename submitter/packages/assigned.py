@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused
+from submitter.languages import languages
 from submitter.model import (
     MAX_CASES_BYTES,
     MIB,
@@ -23,7 +24,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
-from submitter.packages.problem import Case, OutputRule, Problem, Rule
+from submitter.packages.problem import Case, OutputRule, Problem, Rule, Source
 from submitter.points import CaseRole, Group, GroupRule
 from submitter.scoring import check_groups, dependencies_first
 
@@ -140,6 +141,7 @@ def assignment_of(problem: Problem, ref: AssignmentRef, time_limit_s: float) -> 
         groups=problem.groups,
         input_mode=InputMode.STDIN,
         comparison=fit_of(problem.output, problem.cases).comparison,
+        checker=problem.validator,
         limits=limits_of(problem, time_limit_s),
     )
     if assignment.cases_bytes > MAX_CASES_BYTES:
@@ -176,7 +178,7 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
     Raises:
         AssignmentRefused: packages cannot say how its input is given or its output compared, or what is proved.
     """
-    if assignment.input_mode is not InputMode.STDIN:
+    if assignment.input_mode is not InputMode.STDIN and not assignment.is_interactive:
         raise AssignmentRefused(
             f"{assignment.ref} gives its input as {assignment.input_mode}, and programs of packages read standard input"
         )
@@ -200,7 +202,10 @@ def problem_of(assignment: Assignment, format: str) -> Problem:
         ),
         groups=_with_cases(assignment),
         left_out=tuple(_lost(assignment, format)),
-        output=_rule_of(assignment),
+        output=OutputRule() if assignment.checker else _rule_of(assignment),
+        checker=() if assignment.is_interactive else _validator_of(assignment, format),
+        interactor=_validator_of(assignment, format) if assignment.is_interactive else (),
+        validator=assignment.checker,
         time_limit_s=assignment.limits.cpu_time_s,
         memory_limit_bytes=math.ceil(assignment.limits.memory_bytes / MIB) * MIB,
     )
@@ -235,6 +240,15 @@ def _lost(assignment: Assignment, format: str) -> Iterator[str]:
         yield "parts of the points of groups that are worth their worst case: there, it is all or nothing"
     if format in ("dmoj", "icpc") and any(group.rule is GroupRule.ALL_OR_NOTHING for group in groups):
         yield "all or nothing: there, such groups are worth their worst case, the same where cases pass or fail"
+
+
+def _validator_of(assignment: Assignment, format: str) -> tuple[Source, ...]:
+    """Its checker, as a file of an ICPC package; formats of others have other conventions, and refuse it."""
+    checker = assignment.checker
+    if checker is None:
+        return ()
+    folder = "output_validator" if format.startswith("icpc-") else "output_validators"
+    return (Source(f"{folder}/checker{languages()[checker.language].extension}", checker.program.encode()),)
 
 
 def _rule_of(assignment: Assignment) -> OutputRule:

@@ -10,13 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from submitter.errors import AssignmentRefused
-from submitter.model import MIB
+from submitter.model import MIB, Checker
 from submitter.packages import icpc_layout, icpc_points
 from submitter.packages.archive import Files
 from submitter.packages.documents import as_list, as_mapping, as_positive, as_text, dump_yaml, load_yaml
 from submitter.packages.expected import annotated, by_folder, by_submissions_yaml, written_as
 from submitter.packages.languages import language_of_program
 from submitter.packages.problem import Case, OutputRule, Problem, Rule, Solution, Source
+from submitter.packages.validators import FOLDERS, checker_of
 
 LEGACY, NEW = "icpc", "icpc-2023-07"
 MARKER = "problem.yaml"
@@ -24,7 +25,6 @@ DEFAULT_MEMORY_MIB = 2048
 
 _TIMELIMIT = re.compile(rb"^\s*timelimit\s*=\s*[\"']?([0-9.]+)", re.MULTILINE)
 _NO_PROGRAM = frozenset({"", ".md", ".txt", ".yaml", ".yml", ".in", ".ans", ".out", ".class", ".exe", ".pdf", ".tex"})
-_PROGRAMS = ("output_validator/", "output_validators/")
 
 
 def read(files: Files, name: str) -> Problem:
@@ -41,22 +41,26 @@ def read(files: Files, name: str) -> Problem:
     data = _TestData(files)
     cannot = [*data.problems]
     kinds = _kinds(settings)
-    checker = tuple(Source(path, one) for path, one in files.items() if path.startswith(_PROGRAMS))
+    checker = tuple(Source(path, one) for path, one in files.items() if path.startswith(FOLDERS))
     is_custom = bool(checker) if is_new else "custom" in kinds
     interactor: tuple[Source, ...] = ()
-    for kind in ("interactive", "multi-pass", "submit-answer"):
+    validator: Checker | None = None
+    for kind in ("multi-pass", "submit-answer"):
         if kind in kinds:
             cannot.append(f"it is of the type {kind}")
     if any(path.startswith("include/") for path in files):
         cannot.append("it adds files of its own to every program, from include/")
-    if "interactive" in kinds:
-        interactor, checker = checker, ()
-    elif is_custom:
-        cannot.append("its outputs are judged by a validator of its own")
-    else:
-        checker = ()
-    output, problem = _output_rule(_all_flags(settings, data))
-    if problem and not is_custom:
+    is_interactive = "interactive" in kinds
+    is_custom = is_custom or is_interactive
+    if is_custom:
+        try:
+            validator = checker_of(checker, _only_flags(settings, data), interactive=is_interactive)
+        except AssignmentRefused as exc:
+            cannot.append(f"the {'interactor' if is_interactive else 'validator of its outputs'} {exc}")
+    if is_interactive or not is_custom:
+        interactor, checker = (checker if is_interactive else ()), ()
+    output, problem = (OutputRule(), None) if is_custom else _output_rule(_all_flags(settings, data))
+    if problem:
         cannot.append(problem)
     multiplier = limits.get("time_multiplier", 5.0)
     if is_new:
@@ -77,6 +81,7 @@ def read(files: Files, name: str) -> Problem:
         time_multiplier=as_positive("the time multiplier", multiplier) or 5.0,
         memory_limit_bytes=int(MIB * (as_positive("limits.memory", limits.get("memory")) or DEFAULT_MEMORY_MIB)),
         checker=checker,
+        validator=validator,
         interactor=interactor,
         cannot_judge=tuple(cannot),
     )
@@ -113,7 +118,9 @@ def write(problem: Problem) -> dict[str, bytes]:
         "name": problem.name,
         "limits": limits,
     }
-    flags = _flags_of(problem.output)
+    flags = list(problem.validator.arguments) if problem.validator else _flags_of(problem.output)
+    if any(not flag or flag.split() != [flag] for flag in flags) and not is_new:
+        raise AssignmentRefused(f"only the format {NEW} can say arguments that hold blanks, as the checker's do")
     if problem.groups:
         settings["type"] = "scoring"
     files: dict[str, bytes] = {}
@@ -121,7 +128,7 @@ def write(problem: Problem) -> dict[str, bytes]:
         settings["type" if is_new else "validation"] = "interactive" if is_new else "custom interactive"
     elif problem.checker and not is_new:
         settings["validation"] = "custom"
-    elif flags and is_new:
+    if flags and is_new:
         files["data/test_group.yaml"] = dump_yaml({"output_validator_args": flags})
     elif flags:
         settings["validator_flags"] = " ".join(flags)
@@ -242,6 +249,19 @@ def _time_limit(files: Files, limits: dict[str, Any]) -> float | None:
 def _all_flags(settings: dict[str, Any], data: _TestData) -> set[tuple[str, ...]]:
     default = _as_flags(settings.get("validator_flags"))
     return {flags or default for flags in data.flags()} or {default}
+
+
+def _only_flags(settings: dict[str, Any], data: _TestData) -> tuple[str, ...]:
+    """
+    The flags of a validator of the package's own.
+
+    Raises:
+        AssignmentRefused: cases have different ones.
+    """
+    flags = _all_flags(settings, data)
+    if len(flags) > 1:
+        raise AssignmentRefused("gets different flags for different cases, and here it gets the same for all")
+    return flags.pop()
 
 
 def _as_flags(value: Any) -> tuple[str, ...]:

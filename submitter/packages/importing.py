@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from submitter.errors import AssignmentRefused
-from submitter.folders import Reader, read_grading
+from submitter.folders import Reader, read_checker, read_grading
 from submitter.model import Assignment, AssignmentRef, Comparison, Limits, Step
 from submitter.packages.assigned import assignment_of, fit_of, samples_of
 from submitter.packages.formats import read_package
@@ -36,7 +36,8 @@ class Imported:
     def over(self, known: Assignment) -> Assignment:
         """The assignment with these cases, and with a package's settings; otherwise it stays as it was."""
         if self.problem is None:
-            return dataclasses.replace(known, cases=self.cases.cases, groups=self.cases.groups)
+            checker = self.cases.checker or known.checker
+            return dataclasses.replace(known, cases=self.cases.cases, groups=self.cases.groups, checker=checker)
         limits = self.cases.limits
         if self.problem.time_limit_s is None:
             limits = dataclasses.replace(
@@ -48,6 +49,7 @@ class Imported:
             groups=self.cases.groups,
             input_mode=self.cases.input_mode,
             comparison=self.cases.comparison,
+            checker=self.cases.checker,
             limits=limits,
         )
 
@@ -67,9 +69,8 @@ def from_folder(read: Reader) -> Imported:
     cases, groups = read_grading(read)
     run = [case for case in cases if case.step is Step.RUN]
     named = [Case(name=case.name, input=case.input.encode(), answer=b"") for case in run]
-    return Imported(
-        Assignment(ref=AssignmentRef("", "", ""), cases=cases, groups=groups), None, _about_duplicates(named)
-    )
+    found = Assignment(ref=AssignmentRef("", "", ""), cases=cases, groups=groups, checker=read_checker(read))
+    return Imported(found, None, _about_duplicates(named))
 
 
 def from_package(path: Path, comparison: Comparison | None) -> Imported:
@@ -83,6 +84,8 @@ def from_package(path: Path, comparison: Comparison | None) -> Imported:
         AssignmentRefused: it cannot be read, or not be judged as its jury wants.
     """
     problem = read_package(path)
+    if comparison is not None:
+        problem = dataclasses.replace(problem, validator=None)
     fit = fit_of(problem.output, problem.cases)
     if fit.refuses and comparison is None:
         raise AssignmentRefused(f"{path.name}: {fit.refuses}; choose another --comparison if that will do")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from submitter.model import Verdict
+from submitter.model import Checker, Verdict
 from submitter.points import Group
 
 Verdicts = frozenset[Verdict]
@@ -122,7 +122,9 @@ class Problem:
     times what the slowest accepted one takes. `cannot_judge` says, in words,
     why no verdict on this problem could be trusted here; `cannot_score` why its
     points could not be given here, in which case it has no groups and no points;
-    `left_out` what of it is not kept, without touching any verdict.
+    `left_out` what of it is not kept, without touching any verdict. `checker` are
+    sources of a program that judges outputs; `validator` is what of them can be
+    run here, if they can.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Problem:
     time_multiplier: float = 5.0
     memory_limit_bytes: int | None = None
     checker: tuple[Source, ...] = ()
+    validator: Checker | None = None
     interactor: tuple[Source, ...] = ()
     cannot_judge: tuple[str, ...] = ()
     cannot_score: tuple[str, ...] = ()

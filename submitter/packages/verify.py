@@ -76,6 +76,9 @@ def verify(problem: Problem, run: Run, available: Container[str], *, time_factor
     except AssignmentRefused as exc:
         why = "; ".join(problem.cannot_judge) or str(exc)
         return [Verified(one, State.NOT_VERIFIED, why) for one in problem.solutions]
+    if assignment.checker is not None and assignment.checker.language not in available:
+        why = f"no tool chain for the validator of its outputs, which is in {assignment.checker.language}, here"
+        return [Verified(one, State.NOT_VERIFIED, why) for one in problem.solutions]
     runnable = []
     for solution in problem.solutions:
         reason = why_not_run(solution, available)

@@ -19,7 +19,7 @@ from submitter.containment import find_leaks
 from submitter.errors import NotBegun
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
-from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import MIB, CaseInput, Ending, Exchange, Job, Limits, RunResult
 from submitter.resources import resource
 from tests.archives import (
     encrypted,
@@ -412,6 +412,9 @@ class Archived:
     def run(self, job: Job) -> Generator[RunResult, None, None]:
         archive = zipped({job.file_name: job.program, "beside.txt": "x"})
         yield from self.sandbox.run(dataclasses.replace(job, program=archive, is_archive=True))
+
+    def converse(self, job: Job, judge: Job) -> Generator[Exchange, None, None]:
+        return self.sandbox.converse(job, judge)
 
     def close(self) -> None:
         self.sandbox.close()

@@ -13,8 +13,16 @@ from submitter import folders
 from submitter.adapters.memory import MemoryResultStore
 from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, StoreUnavailable
-from submitter.folders import bucket_reader, local_reader, read_comparison, read_folder, read_grading, write_folder
-from submitter.model import CaseKind, Step, TestCase
+from submitter.folders import (
+    bucket_reader,
+    local_reader,
+    read_checker,
+    read_comparison,
+    read_folder,
+    read_grading,
+    write_folder,
+)
+from submitter.model import CaseKind, Checker, Step, TestCase
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 
 TEST, GRADE = CaseKind.TEST, CaseKind.GRADE
@@ -334,6 +342,44 @@ def test_exported_groups_points_and_limits_are_imported_as_the_same(data: st.Dat
     with tempfile.TemporaryDirectory() as directory:
         write_folder(Path(directory), tuple(cases), groups=groups)
         assert read_grading(local_reader(Path(directory))) == (tuple(cases), groups)
+
+
+def test_grading_file_names_the_checker() -> None:
+    files = {"grading.toml": b'[checker]\nfile = "sums.cc"\narguments = ["a b", ""]\n', "sums.cc": b"int main() {}"}
+    assert read_checker(files.get) == Checker(program="int main() {}", language="cpp", arguments=("a b", ""))
+    files["grading.toml"] = b'[checker]\nfile = "sums.cc"\nlanguage = "c"\ninteractive = true\n'
+    assert read_checker(files.get) == Checker(program="int main() {}", language="c", interactive=True)
+    assert read_checker({"grading.toml": b""}.get) is None
+    assert read_checker(lambda _: None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("checker = 1", "as a table that begins with"),
+        ("[checker]", "say which file"),
+        ("[checker]\nfile = 'c.py'\nfiel = 1", "'fiel' means nothing here"),
+        ("[checker]\nfile = '../c.py'", "cannot be a file's name"),
+        ("[checker]\nfile = 'none.py'", "there is no none.py beside it"),
+        ("[checker]\nfile = 'binary.py'", "not UTF-8"),
+        ("[checker]\nfile = 'empty.py'", "is empty"),
+        ("[checker]\nfile = 'c.py'\narguments = 'x'", "a list of texts"),
+        ("[checker]\nfile = 'c.py'\nlanguage = 'cobol'", "no language cobol"),
+        ("[checker]\nfile = 'c.py'\ninteractive = 1", "interactive is true or false"),
+    ],
+)
+def test_a_checker_that_makes_no_sense_is_refused_and_says_what_to_write(text: str, why: str) -> None:
+    files = {"grading.toml": text.encode(), "c.py": b"1", "binary.py": b"\xff", "empty.py": b" "}
+    with pytest.raises(AssignmentRefused, match=why):
+        read_checker(files.get)
+
+
+def test_an_exported_checker_is_imported_as_the_same(tmp_path: Path) -> None:
+    checker = Checker(program="print('é')\n", language="python", arguments=("--strict", "“”"), interactive=True)
+    cases = (TestCase(TEST, 1, "2", "4"),)
+    write_folder(tmp_path, cases, checker=checker)
+    assert read_checker(local_reader(tmp_path)) == checker
+    assert read_grading(local_reader(tmp_path)) == (cases, ())
 
 
 def test_a_folder_may_have_the_program_proved(tmp_path: Path) -> None:

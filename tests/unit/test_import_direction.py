@@ -15,13 +15,15 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"accounts", "comparing", "resources"}),
     frozenset({"hints", "languages", "scoring"}),
-    frozenset({"grading_file", "test_sets"}),
+    frozenset({"test_sets"}),
     frozenset({"verdict", "results", "protocol", "ports", "config", "logs", "workdir", "notices"}),
     frozenset({"reports.text"}),
     frozenset({"reports.diff"}),
     frozenset({"reports.gradebook", "reports.junit", "reports.page", "reports.terminal"}),
     frozenset({"exports"}),
-    frozenset({"judging"}),
+    frozenset({"checkers"}),
+    frozenset({"exchanges", "grading_file"}),
+    frozenset({"judging", "asking"}),
     frozenset(
         {
             "grading",
@@ -57,6 +59,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "packages.dmoj_points",
         }
     ),
+    frozenset({"packages.validators"}),
     frozenset({"packages.icpc", "packages.dmoj", "packages.polygon", "packages.verify"}),
     frozenset({"packages.formats"}),
     frozenset({"packages.importing"}),
@@ -64,12 +67,11 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "adapters.postgres_notices",
-            "adapters.postgres_policy",
-            "adapters.postgres_rejudging",
-            "adapters.postgres_supplies",
+            "adapters.postgres_checkers",
             "adapters.memory_rejudging",
         }
     ),
+    frozenset({"adapters.postgres_policy", "adapters.postgres_rejudging", "adapters.postgres_supplies"}),
     frozenset({"adapters.postgres_attempts", "adapters.postgres_accounts"}),
     frozenset(
         {
@@ -95,11 +97,14 @@ FLOORS: tuple[frozenset[str], ...] = (
             "embedded_postgres",
         }
     ),
+    frozenset({"executors.dialogue"}),
+    frozenset({"executors.roles"}),
     frozenset({"daemon", "image", "stack", "rejudging", "packages.running"}),
     frozenset({"app"}),
     frozenset({"doctor", "demo"}),
     frozenset({"tables"}),
     frozenset({"commands.options"}),
+    frozenset({"commands.checkers"}),
     frozenset(
         {
             "commands.grading",
@@ -130,9 +135,11 @@ PURE = {
     "model": {"collections", "dataclasses", "datetime", "enum", "math", "pathlib", "re"},
     "test_sets": {"collections", "dataclasses", "enum", "hashlib", "json", "typing"},
     "points": {"dataclasses", "enum"},
-    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "re", "tomllib", "typing"},
+    "grading_file": {"collections", "dataclasses", "itertools", "json", "math", "pathlib", "re", "tomllib", "typing"},
     "scoring": {"collections", "math", "re", "typing"},
     "accounts": {"dataclasses", "datetime", "enum"},
+    "exchanges": {"dataclasses"},
+    "checkers": {"collections", "dataclasses", "math"},
     "verdict": {"collections", "math", "typing"},
     "results": {"dataclasses", "datetime", "json", "re", "typing"},
     "reports.text": {"re"},

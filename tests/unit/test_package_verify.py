@@ -207,7 +207,7 @@ def test_an_output_on_fewer_lines_is_no_verdict_where_lines_count() -> None:
 def test_a_problem_that_cannot_be_judged_says_why_for_every_solution() -> None:
     used = Engine()
     found = used.verify(read({**LEGACY, "problem.yaml": b"validation: custom\n"}))
-    assert {one.note for one in found.values()} == {"its outputs are judged by a validator of its own"}
+    assert {one.note for one in found.values()} == {"the validator of its outputs is not in the package"}
     assert not used.sandbox.jobs
 
 

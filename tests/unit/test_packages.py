@@ -151,9 +151,9 @@ def test_an_assignment_that_gives_arguments_is_in_no_package() -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        (changed(LEGACY, problem_DOT_yaml=b"validation: custom\n"), "judged by a validator of its own"),
-        (changed(LEGACY, problem_DOT_yaml=b"validation: custom interactive\n"), "of the type interactive"),
-        (changed(NEW, output_validator__v_DOT_py=b""), "judged by a validator of its own"),
+        (changed(LEGACY, problem_DOT_yaml=b"validation: custom\n"), "validator of its outputs is not in the package"),
+        (changed(LEGACY, problem_DOT_yaml=b"validation: custom interactive\n"), "the interactor is not in the package"),
+        (changed(NEW, output_validator__v_DOT_py=b""), "cannot be one here: the checker is empty"),
         (changed(NEW, problem_DOT_yaml=b"problem_format_version: 2023-07\ntype: [multi-pass]\n"), "multi-pass"),
         (changed(LEGACY, problem_DOT_yaml=b"validator_flags: --fuzzy\n"), "unknown flags"),
         (changed(LEGACY, include__python__main_DOT_py=b"import x"), "adds files of its own"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore
 from submitter.adapters.memory_cases import MemoryCaseStore
@@ -27,11 +28,13 @@ from submitter.model import (
     AssignmentRef,
     CaseInput,
     CaseKind,
+    Checker,
     Ending,
     InputMode,
     Job,
     Limits,
     Outcome,
+    Role,
     RunResult,
     SubmissionKey,
     TestCase,
@@ -568,3 +571,26 @@ def test_submission_that_is_being_graded_on_this_host_is_not_graded_twice_at_onc
         world.process()
     assert KEY.results not in world.store.objects
     assert world.process().state == "graded"
+
+
+def test_what_is_wrong_with_an_assignment_is_kept_for_its_staff_and_logged_without_quotes(world: World) -> None:
+    """What a checker says when it breaks may quote a hidden case, which the log must not."""
+
+    def run(job: Job, _: CaseInput) -> RunResult:
+        if job.role is Role.JUDGE:
+            return RunResult(ending=Ending.EXITED, exit_code=1, stderr=b"the answer was SECRET")
+        return RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"9")
+
+    world.sandbox._answer = run
+    world.cases.save_checker(ASSIGNMENT.ref, Checker(program="x", language="python"))
+    world.upload()
+    with capture_logs() as logged:
+        world.process()
+    [refused] = [line for line in logged if line["event"] == "assignment_refused"]
+    assert refused["reason"].startswith("the checker failed on ")
+    assert "SECRET" not in str(logged)
+    outcome = world.cases.history[-1].outcome
+    assert outcome is not None
+    assert outcome.detail is not None
+    assert outcome.detail.endswith("\nthe answer was SECRET")
+    assert b"SECRET" not in world.store.objects[KEY.results].data

@@ -33,11 +33,13 @@ from submitter.model import (
     CaseInput,
     CaseKind,
     CaseResult,
+    Checker,
     Ending,
     Environment,
     InputMode,
     Job,
     Limits,
+    Role,
     RunResult,
     SubmissionKey,
     TestCase,
@@ -194,6 +196,29 @@ def test_a_comparison_is_judged_by_the_kept_output(world: World) -> None:
     world.change(comparison=Comparison.WHITESPACE)
     _, plan = world.plan()
     assert [(item.change, item.new_score) for item in plan.items] == [(Change.RISES, 5)]
+
+
+def test_whatever_a_checker_judges_is_run_again(tmp_path: Path) -> None:
+    """What one would say of an output that was kept, nobody knows without asking; nothing is compared in its place."""
+
+    def run(job: Job, case: CaseInput) -> RunResult:
+        if job.role is Role.JUDGE:
+            return replace(QUICK, exit_code=42 if int(case.stdin) % 2 else 43)
+        return answer(job, case)
+
+    world = World(tmp_path, run)
+    world.grade(ADA, "square")
+    assert world.document(ADA)["score"] == 5
+    for number, score in ((1, 2), (2, 2)):
+        world.change(checker=Checker(program=f"version {number}", language="python"))
+        plan_id, plan = world.plan()
+        assert [(item.change, item.to_run) for item in plan.items] == [(Change.NEEDS_RUN, 2)]
+        world.apply(plan_id, allow_drops=True)
+        assert world.document(ADA)["score"] == score
+    world.change(checker=None)
+    plan_id, _ = world.plan()
+    world.apply(plan_id, allow_drops=True)
+    assert world.document(ADA)["score"] == 5
 
 
 def test_points_and_cases_that_are_gone_are_told(world: World) -> None:

@@ -37,7 +37,7 @@ from submitter.packages.importing import from_folder
 from submitter.points import LimitOverrides
 from submitter.results import encode_graded, encode_out, explain
 from submitter.steps import run_in_steps, told_by_tool
-from submitter.test_sets import Recipe, may_be_judged_again
+from submitter.test_sets import Ingredients, Recipe, may_be_judged_again
 from submitter.verdict import judge_case
 from tests.unit.test_results import validator
 
@@ -229,7 +229,8 @@ def test_students_are_told_that_the_assignment_is_faulty(tmp_path: Path) -> None
 def test_a_run_of_the_program_is_not_taken_for_a_proof_of_it() -> None:
     """Both may have no input: by that alone, the one would be kept for the other."""
     assignment = Assignment(ref=REF, cases=(PROOF,))
-    recipe = Recipe("0" * 64, Environment(image="i", isolation="docker/box"), assignment, languages()["python"])
+    ingredients = Ingredients(assignment, languages()["python"])
+    recipe = Recipe("0" * 64, Environment(image="i", isolation="docker/box"), ingredients)
     assert recipe.key(PROOF) != recipe.key(replace(PROOF, step=Step.RUN))
     assert recipe.key(PROOF) == recipe.key(replace(PROOF, points=5.0))
 

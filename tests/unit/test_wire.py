@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.wire import (
+    COLLECTED_BYTES,
+    MAX_FILES,
     STDERR_BYTES,
+    WINDOW_BYTES,
+    Said,
+    Silent,
+    Started,
+    Taken,
     decode_alive,
     decode_answer,
+    decode_event,
     decode_idle,
     decode_ready,
     encode_input,
@@ -55,6 +63,120 @@ def job(*inputs: CaseInput, limits: Limits = LIMITS) -> Job:
     return Job(program=b"print(1)", file_name="x.py", language="python", limits=limits, inputs=inputs)
 
 
+# -- what is said while a streamed case runs ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        (b'{"started": true}', Started()),
+        (b'{"silent": true}', Silent()),
+        (b'{"taken": 5}', Taken(5)),
+        (b'{"said": "YQ=="}', Said(b"a")),
+    ],
+)
+def test_events_of_a_streamed_case_are_read(line: bytes, event: object) -> None:
+    assert decode_event(line, LIMITS, ()) == event
+
+
+def test_a_streamed_case_ends_with_its_answer() -> None:
+    assert decode_event(json.dumps(answer()).encode(), LIMITS, ()) == decode(answer())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"started": 1}',
+        b'{"silent": false}',
+        b'{"taken": -1}',
+        b'{"taken": 1.5}',
+        b'{"taken": 1000000000}',
+        b'{"said": "?"}',
+        b'{"said": 1}',
+        b'{"said": "YQ==", "taken": 1}',
+        json.dumps({"said": base64_of(bytes(WINDOW_BYTES + 1))}).encode(),
+        b'{"idle": true}',
+        b'{"ending": "exited"}',
+    ],
+)
+def test_anything_else_breaks_the_protocol(line: bytes) -> None:
+    with pytest.raises(ExecutorLost):
+        decode_event(line, LIMITS, ())
+
+
+# -- a case's files, and those that are wanted back ---------------------------------------------------------------
+
+
+def collecting(*names: str, limits: Limits = LIMITS) -> Job:
+    inputs = (CaseInput((), b"", (("case.in", b"3"), ("case.ans", b"9"))),)
+    return Job(program=b"1", file_name="x.py", language="python", limits=limits, inputs=inputs, collect=names)
+
+
+def test_a_cases_files_go_with_its_input() -> None:
+    case = CaseInput(("3",), b"", (("case.in", b"\x00\xff"),))
+    assert json.loads(encode_input(case))["files"] == {"case.in": base64_of(b"\x00\xff")}
+    assert "files" not in json.loads(encode_input(CaseInput(("3",))))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/a", "../a", "a\0", "a\n", "é", "a b", "x" * 101])
+def test_no_file_is_called_by_a_path(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a file's name"):
+        CaseInput((), b"", ((name, b""),))
+    with pytest.raises(ValueError, match="cannot be a file's name"):
+        encode_request(collecting(name), "fork", 1)
+
+
+def test_no_more_and_no_larger_files_than_a_case_may_have() -> None:
+    encode_request(collecting("a", limits=Limits(file_bytes=2)), "fork", 1)
+    with pytest.raises(ValueError, match="more than the 1 bytes"):
+        encode_request(collecting("a", limits=Limits(file_bytes=1)), "fork", 1)
+    with pytest.raises(ValueError, match="at most"):
+        encode_request(collecting(*(f"f{number}" for number in range(MAX_FILES + 1))), "fork", 1)
+
+
+def test_what_was_wanted_back_is_read_from_the_answer() -> None:
+    document = answer(collected={"b": base64_of(b"two"), "a": base64_of(b"one")})
+    result = decode_answer(json.dumps(document).encode(), LIMITS, ("a", "b", "c"))
+    assert result.collected == (("a", b"one"), ("b", b"two"))
+
+
+@pytest.mark.parametrize(
+    "collected",
+    [
+        {"other": ""},
+        {"a": base64_of(bytes(COLLECTED_BYTES + 1))},
+        {"a": "not base64"},
+        {"a": None},
+        ["a"],
+        None,
+        ...,
+    ],
+)
+def test_nothing_but_what_was_wanted_back_is_taken(collected: object) -> None:
+    with pytest.raises(ExecutorLost):
+        decode_answer(json.dumps(answer(collected=collected)).encode(), LIMITS, ("a",))
+
+
+def test_files_that_nobody_wanted_break_the_protocol() -> None:
+    with pytest.raises(ExecutorLost):
+        decode(answer(collected={}))
+
+
+def test_the_largest_honest_answer_with_files_is_not_too_long() -> None:
+    names = ("judgemessage.txt", "score.txt")
+    document = answer(
+        stdout=base64_of(bytes(LIMITS.output_bytes)),
+        stderr=base64_of(bytes(STDERR_BYTES)),
+        collected={name: base64_of(bytes(COLLECTED_BYTES)) for name in names},
+    )
+    line = json.dumps(document).encode()
+    assert len(line) <= max_answer_bytes(LIMITS, names)
+    assert decode_answer(line, LIMITS, names).collected == tuple((name, bytes(COLLECTED_BYTES)) for name in names)
+
+
 # -- requests -----------------------------------------------------------------------------------------------------
 
 
@@ -64,7 +186,7 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
     assert request.count(b"\n") == 1
     assert request.endswith(b"\n")
     assert json.loads(request) == {
-        "schema": 4,
+        "schema": 5,
         "file_name": "x.py",
         "commands": None,
         "limits": {
@@ -78,6 +200,8 @@ def test_request_is_one_line_with_all_that_an_executor_must_know() -> None:
         "program": base64_of(b"print(1)"),
         "start": "fork",
         "inputs": 1,
+        "collect": [],
+        "streamed": False,
     }
 
 
