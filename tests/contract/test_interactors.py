@@ -102,6 +102,7 @@ def grade(
     [
         (HALVES, "AC AC", ""),
         (b"print('x', flush=True)\ninput()", "WA WA", "no number"),
+        (b"print('x', flush=True)\nwhile True: pass", "WA WA", "no number"),
         (b"print(5)", "WA WA", "you stopped"),
         (b"while True: print(5)", "WA WA", "too many guesses"),
         (b"import os; os.close(1); os.close(0)", "WA WA", "you stopped"),
@@ -114,6 +115,7 @@ def grade(
     ids=[
         "right",
         "breaks the rules",
+        "goes on after it was rejected",
         "ends early",
         "does not read",
         "closes both ends",
