@@ -229,10 +229,13 @@ def test_students_are_told_that_the_assignment_is_faulty(tmp_path: Path) -> None
 def test_a_run_of_the_program_is_not_taken_for_a_proof_of_it() -> None:
     """Both may have no input: by that alone, the one would be kept for the other."""
     assignment = Assignment(ref=REF, cases=(PROOF,))
-    ingredients = Ingredients(assignment, languages()["python"])
-    recipe = Recipe("0" * 64, Environment(image="i", isolation="docker/box"), ingredients)
-    assert recipe.key(PROOF) != recipe.key(replace(PROOF, step=Step.RUN))
-    assert recipe.key(PROOF) == recipe.key(replace(PROOF, points=5.0))
+
+    def key(case: TestCase) -> str:
+        ingredients = Ingredients(replace(assignment, cases=(case,)), languages()["python"])
+        return Recipe("0" * 64, Environment(image="i", isolation="docker/box"), ingredients).key(case)
+
+    assert key(PROOF) != key(replace(PROOF, step=Step.RUN))
+    assert key(PROOF) == key(replace(PROOF, points=5.0))
 
 
 @pytest.mark.parametrize(
