@@ -496,3 +496,56 @@ def test_what_a_format_has_no_word_for_is_told() -> None:
 
 def test_a_package_without_points_has_none() -> None:
     assert {case.points for case in read(LEGACY).cases} == {None}
+
+
+# -- one by one ---------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_breaks_makes_each_group_depend_on_the_one_before() -> None:
+    own = {"cases": 1, "accept_score": 5, "grader_flags": "min"}
+    broken = {"on_reject": "break", "grader_flags": "accept_if_any_accepted"}
+    problem = read(legacy(data=IGNORED, data_secret=broken, data_secret_a=own, data_secret_b=own))
+    assert [group.depends_on for group in problem.groups] == [(), ("secret/a",)]
+
+
+def test_the_least_of_several_sums_has_no_equal() -> None:
+    sums = {"cases": 2, "grader_flags": "sum always_accept"}
+    files = legacy(
+        data=IGNORED, data_secret={"grader_flags": "min always_accept"}, data_secret_a=sums, data_secret_b=sums
+    )
+    assert read(files).cannot_score == ("data/secret is worth the least of several sums",)
+
+
+def test_a_dmoj_batch_of_no_points_that_depends_on_another_has_no_equal() -> None:
+    case = {"in": "i", "out": "o"}
+    cases = [{"points": 3, "batched": [case]}, {"points": 0, "batched": [case], "dependencies": [1]}, case]
+    problem = read({"init.yml": yaml.safe_dump({"test_cases": cases}).encode(), "i": b"", "o": b""})
+    assert problem.cannot_score == ("batch 2 is worth nothing and depends on another",)
+    assert not problem.groups
+
+
+def grouped(groups: tuple[Group, ...], *cases: tuple[float, str | None]) -> Assignment:
+    made = (TestCase(CaseKind.GRADE, n, str(n), "x", *one) for n, one in enumerate(cases, start=1))
+    return Assignment(
+        ref=REF, cases=tuple(made), groups=groups, input_mode=InputMode.STDIN, comparison=Comparison.WHITESPACE
+    )
+
+
+def test_a_group_of_no_points_is_left_out_of_a_dmoj_archive() -> None:
+    """There, it would stop everything after it."""
+    problem = problem_of(grouped((Group("a", MINIMUM), Group("b", MINIMUM)), (0.0, "a"), (2.0, "b")), "dmoj")
+    again = read(FORMATS["dmoj"].write(problem))
+    assert [(case.input, case.points) for case in again.cases] == [(b"2", 2.0)]
+
+
+def test_a_group_without_cases_hands_on_what_it_depends_on() -> None:
+    groups = (Group("a"), Group("empty", depends_on=("a",)), Group("b", depends_on=("empty",)))
+    problem = problem_of(grouped(groups, (1.0, "a"), (1.0, "b")), "polygon")
+    assert problem.groups == (Group("a"), Group("b", depends_on=("a",)))
+
+
+def test_a_polygon_group_without_tests_is_no_hindrance() -> None:
+    files = polygon(
+        ['group="1" points="5"'], [polygon_group("0", "each-test"), polygon_group("1", "complete-group", "0")]
+    )
+    assert read(files).groups == (Group("1", ALL_OR_NOTHING),)

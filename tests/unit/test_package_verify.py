@@ -16,7 +16,7 @@ from submitter.packages.languages import why_not_run
 from submitter.packages.problem import ACCEPTED, Expectation, OutputRule, Problem, Rule
 from submitter.packages.running import engine
 from submitter.packages.verify import State, Verified, verify
-from tests.problem_packages import ALL, CRASHES, LEGACY, RIGHT, SLOW, WRONG, unpacked
+from tests.problem_packages import ALL, CRASHES, LEGACY, RIGHT, SCORING, SLOW, WRONG, unpacked
 from tests.unit.test_cli import submitter
 from tests.unit.test_packages import read
 
@@ -235,6 +235,11 @@ def test_a_package_without_a_limit_gets_the_one_that_its_solutions_decide(tmp_pa
 def test_a_case_that_an_accepted_solution_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(AssignmentRefused, match=r"does not pass grade 1 \(submissions/accepted/right.py: wrong_answer"):
         imported(tmp_path, {**LEGACY, "data/secret/01.ans": b"7\n"})
+
+
+def test_cases_that_were_not_run_since_another_failed_are_not_named(tmp_path: Path) -> None:
+    with pytest.raises(AssignmentRefused, match=r"does not pass grade 1 \(submissions/accepted/right.py: [a-z_]*\); n"):
+        imported(tmp_path, {**SCORING, "data/secret/large/1.ans": b"7\n"})
 
 
 def test_a_case_that_is_not_always_judged_alike_is_named(tmp_path: Path) -> None:
