@@ -22,7 +22,7 @@ from benchmarks.peers import GoJudge, Isolate, output_of
 from benchmarks.work import CPU_TIME_S, FILE_BYTES, PROCESSES, WALL_TIME_S, Failed, NotHere
 from submitter.executors import sandbox, wire
 from submitter.languages import PROGRAM_DIRECTORY, Language, languages
-from submitter.model import CaseInput, Job, RunResult
+from submitter.runs import CaseInput, Job, RunResult
 
 # With a second argument it also prints that file, on standard error.
 C_PROGRAM = b"""#include <stdio.h>

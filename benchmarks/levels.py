@@ -23,8 +23,9 @@ from submitter.executors.bubblewrap_executor import BubblewrapLauncher
 from submitter.executors.docker_executor import LABEL, DockerLauncher
 from submitter.executors.link import Launcher
 from submitter.grading import Grader
-from submitter.model import Assignment, AssignmentRef, CaseInput, CaseKind, Job, Limits, RunResult, TestCase
+from submitter.model import Assignment, AssignmentRef, CaseKind, Limits, TestCase
 from submitter.ports import Sandbox
+from submitter.runs import CaseInput, Job, RunResult
 
 SANDBOXES = ("docker", "bubblewrap")
 ISOLATIONS = ("strict", "container", "box")

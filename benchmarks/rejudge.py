@@ -28,11 +28,12 @@ from submitter.embedded_aws import EmbeddedAws
 from submitter.embedded_postgres import EmbeddedPostgres
 from submitter.grading import Grader
 from submitter.lease import Lease
-from submitter.model import AssignmentRef, CaseInput, Ending, Job, RunResult
+from submitter.model import AssignmentRef, Ending
 from submitter.planning import make_plan
 from submitter.processing import SubmissionProcessor
 from submitter.rejudging import Rejudger
 from submitter.resources import resource
+from submitter.runs import CaseInput, Job, RunResult
 from submitter.test_sets import Change
 from submitter.upload import upload
 

@@ -10,16 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from submitter.comparison import Comparison, Hint
-from submitter.model import (
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    GradeReport,
-    ShownPoints,
-    Step,
-    SubmissionState,
-    Verdict,
-)
+from submitter.model import AssignmentRef, CaseKind, Step, SubmissionState, Verdict
+from submitter.outcomes import CaseResult, GradeReport, ShownPoints
 from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, View
 

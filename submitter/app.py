@@ -26,11 +26,11 @@ from submitter.executors.sandbox import ExecutorSandbox
 from submitter.executors.turns import Turns
 from submitter.grading import Grader
 from submitter.lease import Lease, LeaseKeeper
-from submitter.model import Environment, Role
 from submitter.notifier import Notifier
 from submitter.ports import CaseStore, Mailer, NoticeStore, ResultStore
 from submitter.processing import SubmissionProcessor
 from submitter.resources import resource
+from submitter.runs import Environment, Role
 from submitter.spot import SpotWatch
 from submitter.workdir import check_room, sweep_work_directories
 

@@ -14,8 +14,10 @@ from submitter import scoring
 from submitter.checkers import checking_job
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
 from submitter.exchanges import judged_by
-from submitter.model import Assignment, CaseResult, Ending, RunResult, Step, Verdict
+from submitter.model import Assignment, Ending, Step, Verdict
+from submitter.outcomes import CaseResult
 from submitter.ports import Sandbox
+from submitter.runs import RunResult
 from submitter.scoring import Progress
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from submitter.model import CaseKind, PublishedCase, Verdict
+from submitter.model import CaseKind, Verdict
+from submitter.outcomes import PublishedCase
 
 _SAYS_NOTHING = frozenset({Verdict.SKIPPED, Verdict.INTERNAL_ERROR})
 _DIGITS = 9  # of points: what is smaller comes from adding binary fractions

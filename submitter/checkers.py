@@ -25,21 +25,10 @@ from dataclasses import dataclass, replace
 
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.languages import languages
-from submitter.model import (
-    FEEDBACK_DIRECTORY,
-    MIB,
-    WALL_STRETCH,
-    CaseInput,
-    Checker,
-    Ending,
-    Job,
-    Limits,
-    Remarks,
-    Role,
-    RunResult,
-    TestCase,
-)
+from submitter.model import MIB, WALL_STRETCH, Checker, Ending, Limits, TestCase
+from submitter.outcomes import Remarks
 from submitter.results import showable
+from submitter.runs import FEEDBACK_DIRECTORY, CaseInput, Job, Role, RunResult
 
 ACCEPTED, WRONG = 42, 43  # exit codes
 TEAM_MESSAGE, JUDGE_MESSAGE = "teammessage.txt", "judgemessage.txt"

@@ -13,7 +13,8 @@ from submitter.comparison import Comparison
 from submitter.errors import AssignmentRefused, SubmissionRejected
 from submitter.grading import Grader
 from submitter.languages import language_of_file
-from submitter.model import Assignment, AssignmentRef, GradeReport, ShownPoints, SubmissionState
+from submitter.model import Assignment, AssignmentRef, SubmissionState
+from submitter.outcomes import GradeReport, ShownPoints
 from submitter.ports import Sandbox
 from submitter.results import group_entry
 from submitter.scoring import max_score

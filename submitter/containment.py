@@ -9,8 +9,9 @@ import contextlib
 import dataclasses
 
 from submitter.errors import SandboxUnavailable
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import Ending, Limits
 from submitter.ports import Sandbox
+from submitter.runs import CaseInput, Job, RunResult
 
 # Time enough on any machine: a case that ends for want of it has not shown what it was to show.
 LIMITS = Limits(

@@ -10,7 +10,9 @@ import dataclasses
 from submitter import scoring
 from submitter.checkers import CheckerBroken, Judgement, broken, judgement_of
 from submitter.errors import SandboxUnavailable
-from submitter.model import CaseKind, CaseResult, Ending, Exchange, Limits, Remarks, RunResult, TestCase, Verdict
+from submitter.model import CaseKind, Ending, Limits, TestCase, Verdict
+from submitter.outcomes import CaseResult, Remarks
+from submitter.runs import Exchange, RunResult
 from submitter.verdict import judge_case
 
 BOTH_WAITED = (

@@ -21,24 +21,12 @@ from submitter.comparison import ComparisonKind
 from submitter.errors import AssignmentRefused, SandboxUnavailable, SubmissionRejected
 from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
-from submitter.model import (
-    Assignment,
-    CaseInput,
-    Ending,
-    Exchange,
-    GradeReport,
-    InputMode,
-    Job,
-    Limits,
-    Phases,
-    RunResult,
-    Step,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, Ending, InputMode, Limits, Step, TestCase, Verdict
+from submitter.outcomes import GradeReport
 from submitter.points import NO_OVERRIDES
 from submitter.ports import Sandbox
 from submitter.results import case_inputs_file, case_outputs_file, encode_out
+from submitter.runs import CaseInput, Exchange, Job, Phases, RunResult
 from submitter.scoring import check_groups
 from submitter.supplies import archive_ending
 from submitter.test_sets import Ingredients, Recipe, program_digest

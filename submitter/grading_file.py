@@ -37,8 +37,9 @@ from typing import Any
 from submitter.checkers import check_checker
 from submitter.errors import AssignmentRefused
 from submitter.languages import language_of_file
-from submitter.model import CaseKind, Checker, Step, TestCase, check_file_name
+from submitter.model import CaseKind, Checker, Step, TestCase
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
+from submitter.runs import check_file_name
 from submitter.scoring import check_groups
 
 NAME = "grading.toml"

@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from submitter.comparing import is_number, outputs_match, without_trailing_blanks, words
 from submitter.comparison import Comparison, ComparisonKind, Hint
-from submitter.model import RunResult
+from submitter.runs import RunResult
 
 ROUNDED = Decimal("0.01")  # both absolute and relative: further off is wrong rather than rounded
 _PROMPT_ENDS = (b":", b"?", b">", b"=")

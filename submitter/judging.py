@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from submitter.exchanges import judge_exchange
 from submitter.languages import Language, languages
-from submitter.model import Assignment, CaseResult, Ending, Exchange, GradeReport, Limits, RunResult
+from submitter.model import Assignment, Ending, Limits
+from submitter.outcomes import CaseResult, GradeReport
+from submitter.runs import Exchange, RunResult
 from submitter.scoring import Progress
 from submitter.test_sets import Recipe, was_starved
 from submitter.verdict import judge_case, summarize

@@ -14,18 +14,10 @@ from submitter.errors import (
 from submitter.grading import check_assignment
 from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    Environment,
-    GradeReport,
-    Phases,
-    RunResult,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, TestCase
+from submitter.outcomes import CaseResult, GradeReport
 from submitter.ports import CaseStore
+from submitter.runs import Environment, Phases, RunResult
 from submitter.test_sets import (
     Change,
     Ingredients,

@@ -15,23 +15,16 @@ from submitter.model import (
     Assignment,
     AssignmentRef,
     AssignmentSummary,
-    AttemptStart,
     Checker,
-    Environment,
-    Exchange,
-    Job,
     Notice,
     NoticeLine,
     NoticeState,
-    Outcome,
-    PublishedCase,
-    PublishedResult,
-    RunResult,
-    StoredObject,
     SubmissionState,
     SubmissionSummary,
 )
+from submitter.outcomes import AttemptStart, Outcome, PublishedCase, PublishedResult, StoredObject
 from submitter.policy import Policy, Tried, View
+from submitter.runs import Environment, Exchange, Job, RunResult
 from submitter.supplies import Supplies
 from submitter.test_sets import Content, Plan, ShownResult, Standing
 

@@ -36,7 +36,8 @@ from submitter.errors import (
 from submitter.grading import Grader
 from submitter.languages import languages
 from submitter.lease import Lease
-from submitter.model import Assignment, AttemptStart, Metadata, Outcome, StoredObject, SubmissionKey
+from submitter.model import Assignment, Metadata, SubmissionKey
+from submitter.outcomes import AttemptStart, Outcome, StoredObject
 from submitter.policy import Level, Policy, View
 from submitter.ports import CaseStore, ResultStore, Turn
 from submitter.protocol import MAX_METADATA_BYTES, parse_metadata

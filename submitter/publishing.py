@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from submitter.errors import AssignmentRefused
-from submitter.model import AssignmentRef, Outcome, SubmissionKey, SubmissionState
+from submitter.model import AssignmentRef, SubmissionKey, SubmissionState
+from submitter.outcomes import Outcome
 from submitter.policy import Level, View
 from submitter.ports import CaseStore, Reshowing, ResultStore
 from submitter.results import encode_graded, encode_out

@@ -31,18 +31,12 @@ from submitter.errors import (
 )
 from submitter.grading import check_program, job_of, run_and_judge
 from submitter.languages import languages
-from submitter.model import (
-    Assignment,
-    AttemptStart,
-    CaseKind,
-    GradeReport,
-    Outcome,
-    RunResult,
-    SubmissionKey,
-)
+from submitter.model import Assignment, CaseKind, SubmissionKey
+from submitter.outcomes import AttemptStart, GradeReport, Outcome
 from submitter.planning import change_of, find_runs, ingredients_of, judge_kept, load, recipe_of
 from submitter.ports import CaseStore, ResultStore, Sandbox
 from submitter.processing import Publication, Publisher
+from submitter.runs import RunResult
 from submitter.test_sets import (
     Change,
     Ingredients,

@@ -14,22 +14,11 @@ from typing import Any
 
 from submitter.accounts import Account, CaseAccount
 from submitter.hints import sentence
-from submitter.model import (
-    CaseKind,
-    CaseResult,
-    Ending,
-    GradeReport,
-    RunResult,
-    Step,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-    shown_groups,
-    shown_points,
-    without_hidden_groups,
-)
+from submitter.model import CaseKind, Ending, Step, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import CaseResult, GradeReport, shown_groups, shown_points, without_hidden_groups
 from submitter.points import CaseRole, GroupResult
 from submitter.policy import USUAL, USUAL_TERMS, Level, Terms, View
+from submitter.runs import RunResult
 
 SCHEMA_VERSION = 1
 SHOWN_TEXT_CHARS = 4000  # of one output in results.json; the whole of it is in `.out`

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from submitter.errors import AssignmentRefused
-from submitter.model import CaseKind, CaseResult, TestCase
+from submitter.model import CaseKind, TestCase
+from submitter.outcomes import CaseResult
 from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus
 
 MAX_NAME_CHARS = 100

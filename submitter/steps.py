@@ -13,7 +13,8 @@ from collections.abc import Callable, Generator
 
 from submitter.errors import NotBegun
 from submitter.languages import Language, languages
-from submitter.model import Ending, Job, RunResult, Step
+from submitter.model import Ending, Step
+from submitter.runs import Job, RunResult
 
 Run = Callable[[Job], Generator[RunResult, None, None]]
 

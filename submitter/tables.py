@@ -13,7 +13,8 @@ from submitter.accounts import Account
 from submitter.checking import Checked
 from submitter.demo import DemoRow
 from submitter.doctor import Finding, Health
-from submitter.model import CaseKind, GradeReport, TestCase, Verdict
+from submitter.model import CaseKind, TestCase, Verdict
+from submitter.outcomes import GradeReport
 from submitter.points import CaseRole, GroupResult
 from submitter.reports.terminal import account_lines
 from submitter.reports.text import one_line

@@ -19,19 +19,10 @@ from typing import Any
 
 from submitter.comparison import Comparison
 from submitter.languages import Language
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    Ending,
-    Environment,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import CaseResult
 from submitter.policy import Terms
+from submitter.runs import Environment, RunResult
 
 KEPT_OUTPUT_BYTES = 64 * 1024  # of each case's stdout and stderr; the CHECKs of submitter.case_results say the same
 # A limit of time that was passed while the program waited for a processor for more than this share of the time says

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from submitter.languages import DEFAULT, Language, languages
-from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import MIB, Ending, Limits
 from submitter.ports import Sandbox
 from submitter.results import showable
+from submitter.runs import CaseInput, Job, RunResult
 
 # Runtimes that take gigabytes of addresses print their version, too.
 _LIMITS = Limits(memory_bytes=8192 * MIB, processes=64)

@@ -11,20 +11,10 @@ from typing import assert_never
 from submitter import scoring
 from submitter.comparing import outputs_match
 from submitter.hints import hint_for
-from submitter.model import (
-    WALL_STRETCH,
-    CaseKind,
-    CaseResult,
-    Comparison,
-    Ending,
-    GradeReport,
-    Limits,
-    RunResult,
-    Step,
-    TestCase,
-    Verdict,
-)
+from submitter.model import WALL_STRETCH, CaseKind, Comparison, Ending, Limits, Step, TestCase, Verdict
+from submitter.outcomes import CaseResult, GradeReport
 from submitter.points import Group
+from submitter.runs import RunResult
 
 
 def judge_run(limits: Limits, comparison: Comparison | None, run: RunResult, expected: bytes) -> Verdict:

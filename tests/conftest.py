@@ -23,8 +23,8 @@ from submitter.executors.docker_executor import DockerLauncher
 from submitter.executors.link import Launcher
 from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.sandbox import ExecutorSandbox
-from submitter.model import Role
 from submitter.resources import resource
+from submitter.runs import Role
 from tests.engine import OwnEngine, start_or_skip
 
 

@@ -26,18 +26,8 @@ import pytest
 from submitter.executors import link
 from submitter.executors.docker_executor import _labels
 from submitter.grading import Grader
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    GradeReport,
-    InputMode,
-    Limits,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, InputMode, Limits, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import CaseResult, GradeReport
 from submitter.ports import Sandbox
 from submitter.results import encode_graded, encode_out
 

@@ -24,19 +24,10 @@ import structlog
 from submitter import crash
 from submitter.daemon import ClientThread
 from submitter.errors import SandboxUnavailable
-from submitter.model import (
-    MOST_FAILURES,
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Ending,
-    Job,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase
+from submitter.outcomes import MOST_FAILURES
 from submitter.protocol import encode_body, parse_body
+from submitter.runs import CaseInput, Job, RunResult
 from tests.schedule_daemons import Host, Killed, Task, run_here
 from tests.schedule_services import Clock, Services
 

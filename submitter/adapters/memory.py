@@ -17,16 +17,10 @@ from submitter.errors import (
     SandboxClosed,
     SubmissionRejected,
 )
-from submitter.model import (
-    CaseInput,
-    Ending,
-    Environment,
-    Exchange,
-    Job,
-    RunResult,
-    StoredObject,
-)
+from submitter.model import Ending
+from submitter.outcomes import StoredObject
 from submitter.ports import Delivery
+from submitter.runs import CaseInput, Environment, Exchange, Job, RunResult
 
 
 class FailsOnRequest:

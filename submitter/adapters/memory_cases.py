@@ -23,21 +23,16 @@ from submitter.errors import (
 )
 from submitter.model import (
     MAX_CASES_BYTES,
-    MOST_FAILURES,
     Assignment,
     AssignmentRef,
     AssignmentSummary,
-    AttemptStart,
     CaseKind,
     Checker,
-    GradeReport,
-    Outcome,
-    PublishedCase,
-    PublishedResult,
     SubmissionKey,
     SubmissionState,
     SubmissionSummary,
 )
+from submitter.outcomes import MOST_FAILURES, AttemptStart, GradeReport, Outcome, PublishedCase, PublishedResult
 from submitter.policy import USUAL, Policy, Tried, View
 from submitter.ports import Reshowing, Turn
 from submitter.scoring import check_groups, max_score

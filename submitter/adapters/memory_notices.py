@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from submitter.model import TOLD_WITHIN_S, Notice, NoticeLine, NoticeState, Outcome, SubmissionKey
+from submitter.model import TOLD_WITHIN_S, Notice, NoticeLine, NoticeState, SubmissionKey
+from submitter.outcomes import Outcome
 
 
 @dataclass(slots=True)

@@ -4,7 +4,9 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from submitter.model import Assignment, AssignmentRef, AttemptStart, CaseResult, Outcome, RunResult
+from submitter.model import Assignment, AssignmentRef
+from submitter.outcomes import AttemptStart, CaseResult, Outcome
+from submitter.runs import RunResult
 from submitter.test_sets import (
     CaseLine,
     Content,

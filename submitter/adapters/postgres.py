@@ -35,19 +35,18 @@ from submitter.model import (
     Assignment,
     AssignmentRef,
     AssignmentSummary,
-    AttemptStart,
     CaseKind,
     Checker,
     Comparison,
     InputMode,
     Limits,
-    PublishedCase,
     Step,
     SubmissionState,
     SubmissionSummary,
     TestCase,
     Verdict,
 )
+from submitter.outcomes import AttemptStart, PublishedCase
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Policy
 from submitter.scoring import check_groups, dependencies_first

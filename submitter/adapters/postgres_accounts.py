@@ -21,7 +21,8 @@ from submitter.accounts import TEXT_CHARS, Account, AccountFilter, CaseAccount, 
 from submitter.adapters.postgres_connections import Connection, Connections, storable
 from submitter.adapters.postgres_policy import case_digest, groups_from
 from submitter.comparison import Comparison, Hint
-from submitter.model import AssignmentRef, CaseKind, ShownPoints, Step, SubmissionState, TestCase, Verdict
+from submitter.model import AssignmentRef, CaseKind, Step, SubmissionState, TestCase, Verdict
+from submitter.outcomes import ShownPoints
 from submitter.points import CaseRole
 from submitter.policy import USUAL, Level, View
 

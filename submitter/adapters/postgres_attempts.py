@@ -23,8 +23,9 @@ from submitter.adapters.postgres_notices import note_result
 from submitter.adapters.postgres_policy import TRIED, case_digest, groups_as_kept, tried_from
 from submitter.adapters.postgres_rejudging import note_test_set
 from submitter.errors import AlreadyGraded, CasesUnavailable, FailedTooOften, LeaseLost, SubmissionBusy
-from submitter.model import MOST_FAILURES, AttemptStart, CaseResult, Outcome, Phases, RunResult
+from submitter.outcomes import MOST_FAILURES, AttemptStart, CaseResult, Outcome
 from submitter.policy import Level, Tried, View
+from submitter.runs import Phases, RunResult
 from submitter.test_sets import KEPT_OUTPUT_BYTES, digest_of, may_be_judged_again
 
 Cursor = PsycopgCursor[TupleRow]

@@ -6,7 +6,8 @@ from typing import Any, LiteralString
 from psycopg import Cursor
 
 from submitter.adapters.postgres_connections import Connection, storable
-from submitter.model import Checker, GradeReport, Remarks
+from submitter.model import Checker
+from submitter.outcomes import GradeReport, Remarks
 
 # Of submitter.assignments AS a, joined with its cases AS c, in the first row alone: a checker may be as large as
 # thousands of cases. `checker_from` reads the column.

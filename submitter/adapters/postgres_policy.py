@@ -16,23 +16,12 @@ from psycopg.rows import TupleRow, dict_row
 from submitter.adapters.postgres_checkers import remarks_from
 from submitter.adapters.postgres_connections import Connection, numeric, our_errors, storable
 from submitter.comparison import Hint
-from submitter.model import (
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    Ending,
-    Environment,
-    GradeReport,
-    Outcome,
-    PublishedResult,
-    RunResult,
-    Step,
-    TestCase,
-    Verdict,
-)
+from submitter.model import AssignmentRef, CaseKind, Ending, Step, TestCase, Verdict
+from submitter.outcomes import CaseResult, GradeReport, Outcome, PublishedResult
 from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tried, Tries, View
 from submitter.results import group_entry
+from submitter.runs import Environment, RunResult
 
 # Of submitter.assignments AS a; `policy_from` reads a row that has them.
 COLUMNS: LiteralString = """

@@ -7,17 +7,9 @@ from psycopg.rows import dict_row
 
 from submitter.adapters.postgres_connections import Connection, Connections, numeric, storable
 from submitter.errors import CasesUnavailable
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseKind,
-    Ending,
-    Environment,
-    RunResult,
-    SubmissionKey,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, Verdict
 from submitter.policy import Terms
+from submitter.runs import Environment, RunResult
 from submitter.test_sets import (
     CaseLine,
     Change,

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from submitter.adapters.aws import AWS_ERRORS, error_code, error_text, needs_operator
 from submitter.errors import StoreUnavailable, SubmissionRejected
-from submitter.model import StoredObject
+from submitter.outcomes import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

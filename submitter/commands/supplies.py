@@ -9,8 +9,9 @@ import click
 from submitter.commands.options import ASSIGNMENT, DATABASE, as_json, print_json, quiet_config
 from submitter.config import Config
 from submitter.errors import AssignmentRefused, NotBegun, SandboxUnavailable
-from submitter.model import Assignment, AssignmentRef, CaseInput, Job
+from submitter.model import Assignment, AssignmentRef
 from submitter.ports import CaseStore
+from submitter.runs import CaseInput, Job
 from submitter.supplies import MAX_ARCHIVE_BYTES, Supplies
 
 NONE = "none"  # what turns a setting off

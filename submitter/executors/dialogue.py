@@ -32,7 +32,8 @@ from submitter.executors.wire import (
     max_answer_bytes,
     setup_failure,
 )
-from submitter.model import CaseInput, Ending, Exchange, Job, RunResult
+from submitter.model import Ending
+from submitter.runs import CaseInput, Exchange, Job, RunResult
 
 QUIET_S = 0.5  # without a word of either before it is said that both waited
 BUSY_SHARE = 0.5  # of its wall time, that a program which only waited has not used of the processor

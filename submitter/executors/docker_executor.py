@@ -35,8 +35,8 @@ import structlog
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
-from submitter.model import Role
 from submitter.resources import resource
+from submitter.runs import Role
 
 START_TIMEOUT_S = 60.0  # for each call of starting one: on a busy host it takes seconds
 CALL_TIMEOUT_S = 15.0  # for any other call: an engine that needs longer counts as away

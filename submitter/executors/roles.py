@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from submitter.errors import SandboxClosed
 from submitter.executors.dialogue import converse
 from submitter.executors.sandbox import ExecutorSandbox
-from submitter.model import Environment, Exchange, Job, Role, RunResult
+from submitter.runs import Environment, Exchange, Job, Role, RunResult
 
 CLOSED = "the sandbox is closed: this process is ending"
 

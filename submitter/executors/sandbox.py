@@ -31,17 +31,8 @@ from submitter.executors.wire import (
     unpack_limits,
 )
 from submitter.languages import languages
-from submitter.model import (
-    WALL_STRETCH,
-    CaseInput,
-    Ending,
-    Environment,
-    Exchange,
-    Job,
-    Role,
-    RunResult,
-    always,
-)
+from submitter.model import WALL_STRETCH, Ending
+from submitter.runs import CaseInput, Environment, Exchange, Job, Role, RunResult, always
 from submitter.steps import run_in_steps
 from submitter.test_sets import was_starved
 

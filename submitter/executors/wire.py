@@ -18,7 +18,8 @@ from typing import Any
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.languages import languages, limits_document
-from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult, check_file_name
+from submitter.model import MIB, Ending, Limits
+from submitter.runs import CaseInput, Job, RunResult, check_file_name
 
 SCHEMA = 5
 STDERR_BYTES = 64 * 1024  # the executor's bound on standard error

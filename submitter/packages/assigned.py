@@ -16,7 +16,6 @@ from submitter.model import (
     Assignment,
     AssignmentRef,
     CaseKind,
-    CaseResult,
     Comparison,
     InputMode,
     Limits,
@@ -24,6 +23,7 @@ from submitter.model import (
     TestCase,
     Verdict,
 )
+from submitter.outcomes import CaseResult
 from submitter.packages.problem import Case, OutputRule, Problem, Rule, Source
 from submitter.points import CaseRole, Group, GroupRule
 from submitter.scoring import check_groups, dependencies_first

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from submitter.checking import check_programs
-from submitter.model import Assignment, GradeReport
+from submitter.model import Assignment
+from submitter.outcomes import GradeReport
 from submitter.packages.problem import Solution
 from submitter.packages.verify import Run
 from submitter.ports import Sandbox

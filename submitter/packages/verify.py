@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from submitter.errors import AssignmentRefused
-from submitter.model import MIB, Assignment, AssignmentRef, CaseResult, GradeReport, Verdict
+from submitter.model import MIB, Assignment, AssignmentRef, Verdict
+from submitter.outcomes import CaseResult, GradeReport
 from submitter.packages.assigned import assignment_of, fit_of, names_of
 from submitter.packages.expected import matches
 from submitter.packages.languages import why_not_run

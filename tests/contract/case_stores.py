@@ -6,21 +6,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import DictRow
 
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    AttemptStart,
-    CaseKind,
-    CaseResult,
-    Ending,
-    GradeReport,
-    Outcome,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import AttemptStart, CaseResult, GradeReport, Outcome
 from submitter.ports import CaseStore
+from submitter.runs import RunResult
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")
 KEY = SubmissionKey(REF, "ab" * 16)

@@ -12,24 +12,12 @@ from submitter.accounts import TEXT_CHARS, Account, AccountFilter, Student, Try
 from submitter.adapters import postgres_accounts
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.comparison import Comparison, Hint
-from submitter.model import (
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    Ending,
-    GradeReport,
-    Outcome,
-    RunResult,
-    ShownPoints,
-    Step,
-    SubmissionKey,
-    SubmissionState,
-    TestCase,
-    Verdict,
-)
+from submitter.model import AssignmentRef, CaseKind, Ending, Step, SubmissionKey, SubmissionState, TestCase, Verdict
+from submitter.outcomes import CaseResult, GradeReport, Outcome, ShownPoints
 from submitter.policy import Level, Policy, Terms, View
 from submitter.ports import CaseStore
 from submitter.results import reason_of
+from submitter.runs import RunResult
 from tests.contract.case_stores import ADA, CASES, GRACE, KEY, REF, REJECTED, SQUARES, Witness, make_start, publish
 
 RUN = RunResult(

@@ -10,16 +10,7 @@ import pytest
 from psycopg.rows import DictRow
 
 from submitter.adapters.postgres import PostgresCaseStore
-from submitter.model import (
-    Assignment,
-    CaseKind,
-    Comparison,
-    InputMode,
-    Limits,
-    Step,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, CaseKind, Comparison, InputMode, Limits, Step, TestCase, Verdict
 from submitter.points import CaseRole, Group, GroupResult, GroupRule, GroupStatus, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Terms, Tries, View
 from submitter.resources import resource

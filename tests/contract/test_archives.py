@@ -19,8 +19,9 @@ from submitter.containment import find_leaks
 from submitter.errors import NotBegun
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
-from submitter.model import MIB, CaseInput, Ending, Exchange, Job, Limits, RunResult
+from submitter.model import MIB, Ending, Limits
 from submitter.resources import resource
+from submitter.runs import CaseInput, Exchange, Job, RunResult
 from tests.archives import (
     encrypted,
     endless_header,

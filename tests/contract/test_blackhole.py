@@ -24,7 +24,8 @@ from submitter.adapters.s3 import S3ResultStore
 from submitter.adapters.sqs import SqsSubmissionQueue
 from submitter.embedded_aws import EmbeddedAws
 from submitter.errors import CasesUnavailable, QueueUnavailable, StoreUnavailable
-from submitter.model import AssignmentRef, Outcome
+from submitter.model import AssignmentRef
+from submitter.outcomes import Outcome
 from tests.contract.case_stores import make_start
 from tests.gateway import HttpGateway, TcpGateway, postgres_of
 

@@ -24,27 +24,24 @@ from submitter.errors import (
     SubmissionBusy,
 )
 from submitter.model import (
-    MOST_FAILURES,
     Assignment,
     AssignmentRef,
     CaseKind,
-    CaseResult,
     Comparison,
     Ending,
-    GradeReport,
     InputMode,
     Limits,
-    Outcome,
-    RunResult,
     Step,
     SubmissionKey,
     SubmissionState,
     TestCase,
     Verdict,
 )
+from submitter.outcomes import MOST_FAILURES, CaseResult, GradeReport, Outcome
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Terms, Tries, View
 from submitter.ports import CaseStore
+from submitter.runs import RunResult
 from submitter.supplies import Supplies
 from submitter.verdict import summarize
 from tests.contract.case_stores import (

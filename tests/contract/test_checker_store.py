@@ -8,18 +8,10 @@ from psycopg.rows import DictRow
 
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.errors import AssignmentRefused
-from submitter.model import (
-    MIB,
-    CaseKind,
-    CaseResult,
-    Checker,
-    Ending,
-    Outcome,
-    Remarks,
-    RunResult,
-    Verdict,
-)
+from submitter.model import MIB, CaseKind, Checker, Ending, Verdict
+from submitter.outcomes import CaseResult, Outcome, Remarks
 from submitter.ports import CaseStore
+from submitter.runs import RunResult
 from submitter.verdict import summarize
 from tests.contract.case_stores import CASES, KEY, REF, SQUARES, make_start
 

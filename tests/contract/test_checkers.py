@@ -15,22 +15,9 @@ from submitter.errors import SubmissionRejected
 from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.wire import COLLECTED_BYTES
 from submitter.grading import Grader
-from submitter.model import (
-    MIB,
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Checker,
-    Ending,
-    GradeReport,
-    Job,
-    Limits,
-    Role,
-    RunResult,
-    TestCase,
-    Verdict,
-)
+from submitter.model import MIB, Assignment, AssignmentRef, CaseKind, Checker, Ending, Limits, TestCase, Verdict
+from submitter.outcomes import GradeReport
+from submitter.runs import CaseInput, Job, Role, RunResult
 from tests.conftest import make_sandboxes
 from tests.hostile import PROGRAMS, use_own_uids
 

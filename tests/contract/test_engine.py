@@ -23,7 +23,8 @@ from submitter.executors import sandbox as sandbox_module
 from submitter.executors.docker_executor import DockerExecutor, DockerLauncher
 from submitter.executors.pool import STANDARD_ROOM, ExecutorPool
 from submitter.executors.sandbox import ExecutorSandbox
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import Ending, Limits
+from submitter.runs import CaseInput, Job, RunResult
 from tests.engine import OwnEngine
 from tests.gateway import Action
 from tests.gateway_engine import EngineGateway

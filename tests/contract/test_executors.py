@@ -27,8 +27,9 @@ from submitter.executors.link import Executor
 from submitter.executors.pool import STANDARD_ROOM, ExecutorPool, ask_for_boxes
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.executors.wire import PROBE, decode_alive
-from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import MIB, Ending, Limits
 from submitter.resources import resource
+from submitter.runs import CaseInput, Job, RunResult
 from tests.conftest import LEVELS, make_launcher, make_sandbox
 from tests.hostile import Arena, use_own_uids
 

@@ -11,16 +11,8 @@ from submitter.errors import SubmissionRejected
 from submitter.exchanges import BOTH_WAITED
 from submitter.executors.roles import SeparateSandboxes
 from submitter.grading import Grader
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseKind,
-    Checker,
-    GradeReport,
-    Limits,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Checker, Limits, TestCase, Verdict
+from submitter.outcomes import GradeReport
 from submitter.points import Group
 from tests.conftest import make_sandboxes
 from tests.hostile import PROGRAMS, use_own_uids

@@ -14,8 +14,9 @@ from benchmarks.compiled import CompiledLevel
 from submitter import languages as module
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import Ending, Limits
 from submitter.resources import resource
+from submitter.runs import CaseInput, Job, RunResult
 from submitter.toolchains import find_tool_chains
 from tests.conftest import languages_image, make_sandbox
 

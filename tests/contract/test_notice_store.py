@@ -16,21 +16,18 @@ from submitter.model import (
     TOLD_WITHIN_S,
     Assignment,
     AssignmentRef,
-    AttemptStart,
     CaseKind,
-    CaseResult,
     Ending,
-    GradeReport,
     Notice,
     NoticeState,
-    Outcome,
-    RunResult,
     SubmissionKey,
     TestCase,
     Verdict,
 )
+from submitter.outcomes import AttemptStart, CaseResult, GradeReport, Outcome
 from submitter.policy import Level, Terms, View
 from submitter.ports import CaseStore, NoticeStore
+from submitter.runs import RunResult
 from submitter.verdict import summarize
 from tests.conftest import new_database
 

@@ -15,16 +15,9 @@ from submitter.errors import (
     CasesUnavailable,
     ConfigError,
 )
-from submitter.model import (
-    Assignment,
-    CaseKind,
-    Ending,
-    Limits,
-    Outcome,
-    RunResult,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, CaseKind, Ending, Limits, TestCase, Verdict
+from submitter.outcomes import Outcome
+from submitter.runs import RunResult
 from submitter.test_sets import KEPT_OUTPUT_BYTES
 from tests.contract.case_stores import (
     ADA,

@@ -11,10 +11,11 @@ from submitter.adapters.s3 import S3ResultStore
 from submitter.embedded_aws import EmbeddedAws
 from submitter.grading import Grader
 from submitter.lease import Lease
-from submitter.model import Assignment, CaseKind, Ending, RunResult, Step, SubmissionKey, TestCase
+from submitter.model import Assignment, CaseKind, Ending, Step, SubmissionKey, TestCase
 from submitter.policy import Feedback, Late, Policy, Tries
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
+from submitter.runs import RunResult
 from tests.contract.case_stores import ADA, KEY, REF
 
 POLICY = Policy(

@@ -16,27 +16,14 @@ from submitter.comparison import Comparison
 from submitter.errors import StoreUnavailable, SubmissionBusy
 from submitter.grading import Grader
 from submitter.lease import Lease
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    AttemptStart,
-    CaseKind,
-    CaseResult,
-    Ending,
-    Environment,
-    GradeReport,
-    Outcome,
-    Phases,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import AttemptStart, CaseResult, GradeReport, Outcome
 from submitter.planning import make_plan
 from submitter.policy import Terms, View
 from submitter.ports import CaseStore
 from submitter.processing import SubmissionProcessor
 from submitter.rejudging import Applied, Rejudger
+from submitter.runs import Environment, Phases, RunResult
 from submitter.test_sets import (
     KEPT_OUTPUT_BYTES,
     Change,

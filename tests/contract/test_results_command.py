@@ -17,7 +17,8 @@ from psycopg.rows import DictRow
 from submitter.accounts import AccountFilter
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.cli import main
-from submitter.model import CaseResult, GradeReport, Outcome, Verdict
+from submitter.model import Verdict
+from submitter.outcomes import CaseResult, GradeReport, Outcome
 from submitter.reports import page
 from tests.contract.case_stores import ADA, CASES, GRACE, REF, REJECTED, SQUARES
 from tests.contract.test_accounts import ALL_RIGHT, ONE_RIGHT, OTHER, RUN, hand_in

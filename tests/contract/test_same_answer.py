@@ -26,7 +26,8 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from submitter.errors import SandboxUnavailable
-from submitter.model import MIB, CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import MIB, Ending, Limits
+from submitter.runs import CaseInput, Job, RunResult
 from tests.conftest import make_sandbox
 
 PROGRAMS = Path(__file__).parents[1] / "programs" / "same_answer"

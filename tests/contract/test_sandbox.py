@@ -19,8 +19,9 @@ from submitter.config import Config
 from submitter.errors import SandboxUnavailable
 from submitter.executors.bubblewrap_executor import BubblewrapLauncher
 from submitter.executors.sandbox import ExecutorSandbox
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import Ending, Limits
 from submitter.resources import resource
+from submitter.runs import CaseInput, Job, RunResult
 from tests.conftest import make_launcher
 
 LIMITS = Limits(

@@ -16,20 +16,19 @@ from submitter.languages import languages
 from submitter.model import (
     Assignment,
     AssignmentRef,
-    CaseInput,
     CaseKind,
-    CaseResult,
     Comparison,
     Ending,
     InputMode,
-    Job,
     Limits,
     Step,
     TestCase,
     Verdict,
 )
+from submitter.outcomes import CaseResult
 from submitter.resources import resource
 from submitter.results import explain
+from submitter.runs import CaseInput, Job
 from submitter.toolchains import find_tool_chains
 from tests.archives import zipped
 from tests.conftest import languages_image, make_sandbox

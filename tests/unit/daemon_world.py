@@ -17,21 +17,12 @@ from submitter.errors import (
 )
 from submitter.grading import Grader
 from submitter.lease import LeaseKeeper
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Ending,
-    Job,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase
 from submitter.notifier import Notifier
 from submitter.ports import Delivery, Mailer
 from submitter.processing import SubmissionProcessor
 from submitter.protocol import encode_body
+from submitter.runs import CaseInput, Job, RunResult
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
 ASSIGNMENT = Assignment(ref=REF, cases=(TestCase(CaseKind.TEST, 1, "3", "9", 1.0),))

@@ -9,7 +9,8 @@ from typing import Any
 
 from submitter.accounts import Account, CaseAccount, CaseTexts, CaseUse, Student
 from submitter.checking import Checked, account_of
-from submitter.model import AssignmentRef, CaseKind, ShownPoints, SubmissionState, Verdict
+from submitter.model import AssignmentRef, CaseKind, SubmissionState, Verdict
+from submitter.outcomes import ShownPoints
 from submitter.reports import gradebook, junit, page, terminal
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")

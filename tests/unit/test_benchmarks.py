@@ -17,7 +17,7 @@ from benchmarks.report import Table, show
 from benchmarks.work import Failed, Samples, take_turns
 from submitter.executors.wire import encode_request
 from submitter.languages import languages
-from submitter.model import CaseInput, Job
+from submitter.runs import CaseInput, Job
 
 
 class Scripted:

@@ -14,21 +14,9 @@ from submitter import app
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.case_statistics import OneCase, Statistics, case_statistics, point_biserial
 from submitter.cli import main
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    AttemptStart,
-    CaseKind,
-    CaseResult,
-    Ending,
-    GradeReport,
-    Outcome,
-    PublishedCase,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import AttemptStart, CaseResult, GradeReport, Outcome, PublishedCase
+from submitter.runs import RunResult
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
 CODES = {verdict.code: verdict for verdict in Verdict}

@@ -24,25 +24,11 @@ from submitter.errors import AssignmentRefused, SandboxClosed, SandboxUnavailabl
 from submitter.executors.roles import SeparateSandboxes
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader, check_assignment
-from submitter.model import (
-    MIB,
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Checker,
-    Comparison,
-    Ending,
-    GradeReport,
-    Job,
-    Remarks,
-    Role,
-    RunResult,
-    TestCase,
-    Verdict,
-)
+from submitter.model import MIB, Assignment, AssignmentRef, CaseKind, Checker, Comparison, Ending, TestCase, Verdict
+from submitter.outcomes import GradeReport, Remarks
 from submitter.points import CaseRole, Group, GroupRule
 from submitter.results import encode_graded, explain
+from submitter.runs import CaseInput, Job, Role, RunResult
 from tests.unit.test_results import KEY
 
 TEST, GRADE = CaseKind.TEST, CaseKind.GRADE

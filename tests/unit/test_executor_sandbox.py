@@ -12,7 +12,8 @@ from submitter.executors.fresh import FreshExecutors
 from submitter.executors.link import Room
 from submitter.executors.sandbox import AHEAD_BYTES, ExecutorSandbox
 from submitter.executors.wire import decode_answer
-from submitter.model import CaseInput, Ending, Job, Limits, RunResult
+from submitter.model import Ending, Limits
+from submitter.runs import CaseInput, Job, RunResult
 
 READY = b'{"ready": true, "box": true}'
 READY_WITHOUT_BOX = b'{"ready": true, "box": false}'

@@ -17,7 +17,7 @@ import pytest
 import structlog
 from jsonschema import Draft202012Validator
 
-from submitter import model, processing, publishing, results
+from submitter import outcomes, processing, publishing, results
 from submitter.accounts import AccountFilter
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore
 from submitter.adapters.memory_cases import MemoryCaseStore
@@ -25,26 +25,14 @@ from submitter.adapters.memory_notices import FakeMailer
 from submitter.errors import AssignmentRefused, CasesUnavailable
 from submitter.grading import Grader
 from submitter.lease import Lease
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    CaseResult,
-    Ending,
-    GradeReport,
-    Job,
-    Outcome,
-    RunResult,
-    ShownPoints,
-    SubmissionKey,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, SubmissionKey, TestCase, Verdict
 from submitter.notifier import Notifier
+from submitter.outcomes import CaseResult, GradeReport, Outcome, ShownPoints
 from submitter.points import Group, GroupRule
 from submitter.policy import Feedback, Late, Level, Moment, Policy, Stages, Terms, Tries, View
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
+from submitter.runs import CaseInput, Job, RunResult
 from tests.unit.reports import RENDERERS
 
 SUBID = "0123456789abcdef" * 2
@@ -289,7 +277,7 @@ def _mail_all_points(patch: pytest.MonkeyPatch) -> None:
     def whole(report: GradeReport, terms: Terms) -> ShownPoints:
         return ShownPoints(terms.after_penalty(report.score), report.max_score)
 
-    patch.setattr(model, "shown_points", whole)
+    patch.setattr(outcomes, "shown_points", whole)
 
 
 def _time_of_all_cases(patch: pytest.MonkeyPatch) -> None:
@@ -617,7 +605,7 @@ def test_an_unknown_assignment_cannot_be_published(make_world: MakeWorld, refres
 def test_output_that_was_not_kept_is_told_as_such() -> None:
     case = TestCase(CaseKind.TEST, 1, "3", "9")
     run = RunResult(ending=Ending.EXITED, exit_code=0, stdout=b"12", lost_bytes=100)
-    result = CaseResult(case, run, model.Verdict.WRONG_ANSWER, 0.0)
+    result = CaseResult(case, run, Verdict.WRONG_ANSWER, 0.0)
     document = json.loads(results.encode_graded(KEY, GradeReport((result,), 0.0, 1.0, 0.1)))
     assert document["tests"][0]["actual"] == "12… (102 bytes in all)"
     assert document["tests"][0]["output"] == "expected 9, got 12… (102 bytes in all)"

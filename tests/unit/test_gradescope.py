@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from submitter.model import CaseKind, Comparison, Ending, Limits, RunResult, TestCase, Verdict
+from submitter.model import CaseKind, Comparison, Ending, Limits, TestCase, Verdict
 from submitter.results import encode_graded, encode_rejected
+from submitter.runs import RunResult
 from submitter.verdict import judge_case, summarize
 from tests.contract.case_stores import KEY
 

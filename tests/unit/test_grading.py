@@ -12,18 +12,16 @@ from submitter.grading import MAX_ARGUMENT_BYTES, Grader, case_input, check_assi
 from submitter.model import (
     Assignment,
     AssignmentRef,
-    CaseInput,
     CaseKind,
     Comparison,
     Ending,
     InputMode,
-    Job,
     Limits,
-    RunResult,
     TestCase,
     Verdict,
 )
 from submitter.points import Group, LimitOverrides
+from submitter.runs import CaseInput, Job, RunResult
 from submitter.workdir import WorkDirectory, work_directory
 
 NAME = "0123456789abcdef" * 2

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from submitter.comparing import outputs_match
 from submitter.comparison import Comparison, ComparisonKind, Hint
 from submitter.hints import hint_for, relaxations, sentence
-from submitter.model import CaseKind, Ending, Limits, RunResult, TestCase, Verdict
+from submitter.model import CaseKind, Ending, Limits, TestCase, Verdict
+from submitter.runs import RunResult
 from submitter.verdict import judge_case
 
 quick = settings(deadline=None)

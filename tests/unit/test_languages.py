@@ -19,21 +19,9 @@ from submitter.languages import (
     read_language,
     read_languages,
 )
-from submitter.model import (
-    MIB,
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Ending,
-    Job,
-    Limits,
-    RunResult,
-    Step,
-    TestCase,
-    Verdict,
-)
+from submitter.model import MIB, Assignment, AssignmentRef, CaseKind, Ending, Limits, Step, TestCase, Verdict
 from submitter.resources import resource
+from submitter.runs import CaseInput, Job, RunResult
 
 MINIMAL = 'extension = ".x"\nversion = ["x", "--version"]\nrun = ["x", "{source}"]\n'
 

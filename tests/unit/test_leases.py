@@ -15,9 +15,7 @@ from submitter.errors import (
     StoreUnavailable,
 )
 from submitter.lease import LeaseKeeper
-from submitter.model import (
-    AttemptStart,
-)
+from submitter.outcomes import AttemptStart
 from submitter.ports import Delivery
 from tests.unit.daemon_world import (
     TIMEOUT_S,

@@ -13,19 +13,16 @@ from submitter.model import (
     Assignment,
     AssignmentRef,
     AssignmentSummary,
-    AttemptStart,
-    CaseInput,
     CaseKind,
     Ending,
     InputMode,
-    Job,
     Limits,
-    Outcome,
-    RunResult,
     SubmissionKey,
     TestCase,
 )
+from submitter.outcomes import AttemptStart, Outcome
 from submitter.ports import CaseStore, Sandbox
+from submitter.runs import CaseInput, Job, RunResult
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
 SUBID = "0123456789abcdef" * 2

@@ -18,14 +18,10 @@ from submitter.errors import (
     SandboxUnavailable,
     StoreUnavailable,
 )
-from submitter.model import (
-    MOST_FAILURES,
-    CaseInput,
-    Job,
-    RunResult,
-)
+from submitter.outcomes import MOST_FAILURES
 from submitter.ports import Delivery
 from submitter.protocol import encode_body
+from submitter.runs import CaseInput, Job, RunResult
 from submitter.workdir import work_directory
 from tests.unit.daemon_world import (
     TIMEOUT_S,

@@ -19,21 +19,18 @@ from submitter.errors import CasesUnavailable, MailRefused, MailUnavailable, Mai
 from submitter.model import (
     Assignment,
     AssignmentRef,
-    AttemptStart,
     CaseKind,
-    CaseResult,
     Ending,
-    GradeReport,
     Notice,
     NoticeState,
-    Outcome,
-    RunResult,
     SubmissionKey,
     TestCase,
     Verdict,
 )
 from submitter.notices import compose
 from submitter.notifier import Notifier
+from submitter.outcomes import AttemptStart, CaseResult, GradeReport, Outcome
+from submitter.runs import RunResult
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5_containers")
 SUBID = "ab" * 16

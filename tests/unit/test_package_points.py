@@ -18,23 +18,15 @@ from hypothesis import strategies as st
 
 from submitter import scoring
 from submitter.errors import AssignmentRefused
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    Comparison,
-    Ending,
-    InputMode,
-    RunResult,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Comparison, Ending, InputMode, TestCase
 from submitter.model import Verdict as V
+from submitter.outcomes import CaseResult
 from submitter.packages.assigned import assignment_of, names_of, problem_of, samples_of
 from submitter.packages.formats import FORMATS
 from submitter.packages.importing import from_package
 from submitter.packages.problem import Problem
 from submitter.points import CaseRole, Group, GroupRule, LimitOverrides
+from submitter.runs import RunResult
 from tests.problem_packages import LEGACY, POLYGON, unpacked
 from tests.unit.test_packages import read
 

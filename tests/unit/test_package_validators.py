@@ -9,25 +9,13 @@ import pytest
 from submitter.checkers import ACCEPTED
 from submitter.checkers import WRONG as REFUSED
 from submitter.errors import AssignmentRefused
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Checker,
-    Comparison,
-    Ending,
-    InputMode,
-    Job,
-    Role,
-    RunResult,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Checker, Comparison, Ending, InputMode, TestCase
 from submitter.packages.assigned import assignment_of, problem_of
 from submitter.packages.formats import FORMATS
 from submitter.packages.importing import from_package, verified
 from submitter.packages.problem import Source
 from submitter.packages.validators import checker_of
+from submitter.runs import CaseInput, Job, Role, RunResult
 from tests.problem_packages import LEGACY, NEW, unpacked
 from tests.unit.test_package_verify import Engine, answer, states
 from tests.unit.test_packages import read

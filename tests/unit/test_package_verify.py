@@ -10,12 +10,13 @@ import pytest
 
 from submitter.adapters.memory import FakeSandbox
 from submitter.errors import AssignmentRefused
-from submitter.model import MIB, Assignment, AssignmentRef, CaseInput, Comparison, Ending, Job, RunResult, Verdict
+from submitter.model import MIB, Assignment, AssignmentRef, Comparison, Ending, Verdict
 from submitter.packages.importing import from_folder, from_package, reference_of, verified
 from submitter.packages.languages import why_not_run
 from submitter.packages.problem import ACCEPTED, Expectation, OutputRule, Problem, Rule
 from submitter.packages.running import engine
 from submitter.packages.verify import State, Verified, verify
+from submitter.runs import CaseInput, Job, RunResult
 from tests.problem_packages import ALL, CRASHES, LEGACY, RIGHT, SCORING, SLOW, WRONG, unpacked
 from tests.unit.test_cli import submitter
 from tests.unit.test_packages import read

@@ -26,21 +26,18 @@ from submitter.lease import Lease
 from submitter.model import (
     Assignment,
     AssignmentRef,
-    CaseInput,
     CaseKind,
     Checker,
     Ending,
     InputMode,
-    Job,
     Limits,
-    Outcome,
-    Role,
-    RunResult,
     SubmissionKey,
     TestCase,
 )
+from submitter.outcomes import Outcome
 from submitter.ports import Delivery
 from submitter.processing import SubmissionProcessor
+from submitter.runs import CaseInput, Job, Role, RunResult
 from submitter.workdir import work_directory
 
 SUBID = "0123456789abcdef" * 2

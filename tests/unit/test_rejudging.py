@@ -29,22 +29,16 @@ from submitter.lease import Lease
 from submitter.model import (
     Assignment,
     AssignmentRef,
-    AttemptStart,
-    CaseInput,
     CaseKind,
-    CaseResult,
     Checker,
     Ending,
-    Environment,
     InputMode,
-    Job,
     Limits,
-    Role,
-    RunResult,
     SubmissionKey,
     TestCase,
     Verdict,
 )
+from submitter.outcomes import AttemptStart, CaseResult
 from submitter.planning import change_of, make_plan
 from submitter.points import Group, GroupRule
 from submitter.policy import Feedback, Late, Level, Policy, Stages, Tries, View
@@ -52,6 +46,7 @@ from submitter.ports import Turn
 from submitter.processing import SubmissionProcessor
 from submitter.publishing import publish
 from submitter.rejudging import Applied, Rejudger
+from submitter.runs import CaseInput, Environment, Job, Role, RunResult
 from submitter.supplies import Supplies
 from submitter.test_sets import (
     CASE_EFFECTS,

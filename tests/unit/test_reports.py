@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from submitter.accounts import TEXT_CHARS, Account, Student
 from submitter.comparison import Comparison, Hint
-from submitter.model import AssignmentRef, CaseKind, ShownPoints, Step, Verdict
+from submitter.model import AssignmentRef, CaseKind, Step, Verdict
+from submitter.outcomes import ShownPoints
 from submitter.points import Group, GroupResult, GroupStatus
 from submitter.policy import Level, View
 from submitter.reports import gradebook, junit, page, terminal

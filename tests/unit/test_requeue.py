@@ -11,7 +11,8 @@ from submitter.adapters.memory import MemoryResultStore, MemorySubmissionQueue
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
 from submitter.errors import QueueUnavailable
-from submitter.model import Assignment, AssignmentRef, AttemptStart, Outcome, SubmissionKey
+from submitter.model import Assignment, AssignmentRef, SubmissionKey
+from submitter.outcomes import AttemptStart, Outcome
 
 REF = AssignmentRef("m.soltys", "aws_labs", "lab5")
 OTHER = AssignmentRef("m.soltys", "aws_labs", "lab6")

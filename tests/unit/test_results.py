@@ -12,19 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from submitter.comparison import Hint
-from submitter.model import (
-    AssignmentRef,
-    CaseKind,
-    CaseResult,
-    Comparison,
-    Ending,
-    GradeReport,
-    Limits,
-    RunResult,
-    SubmissionKey,
-    TestCase,
-    Verdict,
-)
+from submitter.model import AssignmentRef, CaseKind, Comparison, Ending, Limits, SubmissionKey, TestCase, Verdict
+from submitter.outcomes import CaseResult, GradeReport
 from submitter.points import CaseRole, Group, GroupRule
 from submitter.results import (
     SHOWN_TEXT_CHARS,
@@ -37,6 +26,7 @@ from submitter.results import (
     one_line,
     showable,
 )
+from submitter.runs import RunResult
 from submitter.verdict import judge_case, summarize
 
 SUBID = "fc55c1c0a3a7c2f0a5b1e2d3c4f5a6b7"

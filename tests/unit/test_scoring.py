@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from submitter import scoring
 from submitter.errors import AssignmentRefused
-from submitter.model import CaseKind, CaseResult, Ending, Limits, RunResult, TestCase, Verdict
+from submitter.model import CaseKind, Ending, Limits, TestCase, Verdict
+from submitter.outcomes import CaseResult
 from submitter.points import CaseRole, Group, GroupRule, GroupStatus, LimitOverrides
+from submitter.runs import RunResult
 from submitter.scoring import Progress, check_groups, dependencies_first
 
 SUM, MINIMUM, ALL_OR_NOTHING = GroupRule

@@ -25,7 +25,8 @@ from submitter.adapters.memory import MemoryResultStore
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
 from submitter.errors import AssignmentRefused, StoreUnavailable
-from submitter.model import Assignment, AssignmentRef, AttemptStart, SubmissionKey
+from submitter.model import Assignment, AssignmentRef, SubmissionKey
+from submitter.outcomes import AttemptStart
 from submitter.similar import NotCompared, Source, fetch_sources, find_subids, local_sources, make_programs
 from submitter.similar_page import MAX_LINE_CHARACTERS, MAX_LINES, similar_page, visible
 from submitter.similarity import Program, decode, fingerprint, lexer_for, rank

@@ -16,26 +16,22 @@ from submitter.model import (
     MIB,
     Assignment,
     AssignmentRef,
-    CaseInput,
     CaseKind,
-    CaseResult,
     Comparison,
     Ending,
-    Environment,
-    GradeReport,
     InputMode,
-    Job,
     Limits,
-    RunResult,
     Step,
     SubmissionKey,
     TestCase,
     Verdict,
 )
+from submitter.outcomes import CaseResult, GradeReport
 from submitter.packages.assigned import problem_of
 from submitter.packages.importing import from_folder
 from submitter.points import LimitOverrides
 from submitter.results import encode_graded, encode_out, explain
+from submitter.runs import CaseInput, Environment, Job, RunResult
 from submitter.steps import run_in_steps, told_by_tool
 from submitter.test_sets import Ingredients, Recipe, may_be_judged_again
 from submitter.verdict import judge_case

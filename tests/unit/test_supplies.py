@@ -16,18 +16,8 @@ from submitter.cli import main
 from submitter.errors import AssignmentRefused, NotBegun, SubmissionRejected
 from submitter.executors.wire import encode_request
 from submitter.grading import Grader, check_assignment
-from submitter.model import (
-    Assignment,
-    AssignmentRef,
-    CaseInput,
-    CaseKind,
-    Ending,
-    Job,
-    Limits,
-    RunResult,
-    Step,
-    TestCase,
-)
+from submitter.model import Assignment, AssignmentRef, CaseKind, Ending, Limits, Step, TestCase
+from submitter.runs import CaseInput, Job, RunResult
 from submitter.supplies import MAX_ARCHIVE_BYTES, Supplies, archive_ending
 from tests.archives import tarred, zipped
 

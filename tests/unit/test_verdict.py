@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from submitter.model import CaseKind, Comparison, Ending, Limits, RunResult, TestCase, Verdict
+from submitter.model import CaseKind, Comparison, Ending, Limits, TestCase, Verdict
+from submitter.runs import RunResult
 from submitter.verdict import judge_case, judge_run, summarize
 
 LIMITS = Limits(cpu_time_s=2.0, wall_time_s=10.0)

@@ -9,7 +9,8 @@ import pytest
 from submitter.comparing import outputs_match
 from submitter.comparison import Comparison, ComparisonKind, Hint
 from submitter.hints import hint_for
-from submitter.model import Ending, RunResult
+from submitter.model import Ending
+from submitter.runs import RunResult
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verdicts.md").read_text()
 

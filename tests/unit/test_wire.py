@@ -29,7 +29,8 @@ from submitter.executors.wire import (
     max_answer_bytes,
 )
 from submitter.grading import case_input
-from submitter.model import MIB, CaseInput, CaseKind, Ending, InputMode, Job, Limits, RunResult, TestCase
+from submitter.model import MIB, CaseKind, Ending, InputMode, Limits, TestCase
+from submitter.runs import CaseInput, Job, RunResult
 
 LIMITS = Limits(output_bytes=1000)
 quick = settings(deadline=None, max_examples=300)
