@@ -201,6 +201,9 @@ def _proof(document: dict[str, Any]) -> Proof:
 def _limits(document: dict[str, float], usual: Limits) -> Limits:
     if unknown := document.keys() - _BUILD_KEYS.keys():
         raise ValueError(f"no limit of a build is called {', '.join(sorted(unknown))}")
+    for name in document.keys() - {"cpu_time_s", "wall_time_s"}:
+        if type(document[name]) is not int:
+            raise ValueError(f"{name} is a whole number, not {document[name]}")
     values = {_BUILD_KEYS[name][0]: value * _BUILD_KEYS[name][1] for name, value in document.items()}
     return dataclasses.replace(usual, **values)  # type: ignore[arg-type]
 

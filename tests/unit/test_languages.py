@@ -101,6 +101,7 @@ def test_a_table_is_all_that_a_prove_step_needs(tmp_path: Path) -> None:
         (MINIMAL + "colour = 1", "colour"),
         (MINIMAL + "[build_limits]\nspeed = 1", "no limit of a build is called speed"),
         (MINIMAL + "[build_limits]\ncpu_time_s = 0", "cpu_time_s must be greater than 0"),
+        (MINIMAL + "[build_limits]\nmemory_mib = 0.5", "memory_mib is a whole number, not 0.5"),
         (MINIMAL + "limits_factor = 0", "limits_factor"),
         (MINIMAL + "extra_processes = -1", "extra_processes"),
         (MINIMAL + 'file_name = "Main.y"', "file_name does not end with .x"),
