@@ -12,7 +12,7 @@
     cases = ["grade 1-4"]
     points = 2.5
     role = "bonus"               # regular (the default), bonus or penalty
-    cpu_time_s = 5               # and wall_time_s, memory_bytes, output_bytes
+    cpu_time_s = 5               # and wall_time_s, memory_bytes, output_bytes, file_bytes, processes
 
     [[case]]
     cases = ["test 4"]           # whose lines in test.in and test.out are empty
@@ -44,7 +44,8 @@ from submitter.scoring import check_groups
 
 NAME = "grading.toml"
 _CASES = re.compile(r"(test|grade) ([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?")
-_WHOLE_LIMITS = ("memory_bytes", "output_bytes")
+# And the most that Postgres holds of them.
+_WHOLE_LIMITS = {"memory_bytes": 2**63 - 1, "output_bytes": 2**63 - 1, "file_bytes": 2**63 - 1, "processes": 2**31 - 1}
 _LIMITS = ("cpu_time_s", "wall_time_s", *_WHOLE_LIMITS)
 _GROUP_KEYS = ("name", "rule", "stops_early", "depends_on", "cases")
 _CHECKER_KEYS = ("file", "language", "arguments", "interactive")
@@ -236,8 +237,9 @@ def _settings(where: str, table: dict[str, Any]) -> dict[str, Any]:
     for name in _LIMITS:
         if name in table:
             value = _number(where, name, table[name], lambda value: value > 0, "greater than 0")
-            if name in _WHOLE_LIMITS and (not isinstance(value, int) or value >= 1 << 63):
-                raise _refusal(where, f"{name} is a whole number of bytes, such as 67108864")
+            if (most := _WHOLE_LIMITS.get(name)) and (not isinstance(value, int) or value > most):
+                what = "a whole number" if name == "processes" else "a whole number of bytes, such as 67108864"
+                raise _refusal(where, f"{name} is {what}")
             limits[name] = value
     return settings | {"limits": limits}
 

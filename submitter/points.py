@@ -70,6 +70,8 @@ class LimitOverrides:
     wall_time_s: float | None = None
     memory_bytes: int | None = None
     output_bytes: int | None = None
+    file_bytes: int | None = None
+    processes: int | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.given().items():

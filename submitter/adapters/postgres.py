@@ -103,6 +103,7 @@ class PostgresCaseStore:
                        c.kind, c.ordinal, c.input, c.expected, c.points, c.step, c.group_name, c.role,
                        c.cpu_time_s AS case_cpu_time_s, c.wall_time_s AS case_wall_time_s,
                        c.memory_bytes AS case_memory_bytes, c.output_bytes AS case_output_bytes,
+                       c.file_bytes AS case_file_bytes, c.processes AS case_processes,
                        size.bytes AS cases_bytes,
                        (SELECT jsonb_agg(jsonb_build_array(g.name, g.rule, g.stops_early, g.depends_on)
                                          ORDER BY g.position, g.name)
@@ -215,8 +216,9 @@ class PostgresCaseStore:
                 )
                 cursor.executemany(
                     "INSERT INTO submitter.test_cases (assignment_id, kind, ordinal, input, expected, points, "
-                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes, step) "
-                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    "group_name, role, cpu_time_s, wall_time_s, memory_bytes, output_bytes, file_bytes, processes, "
+                    "step) "
+                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     [(assignment_id, *_values_of(case)) for case in assignment.cases],
                 )
                 note_test_set(connection, assignment)
@@ -376,6 +378,8 @@ def _case_from(row: Mapping[str, Any]) -> TestCase:
             wall_time_s=None if wall_time_s is None else float(wall_time_s),
             memory_bytes=row["case_memory_bytes"],
             output_bytes=row["case_output_bytes"],
+            file_bytes=row["case_file_bytes"],
+            processes=row["case_processes"],
         ),
         step=Step(row["step"]),
     )
@@ -396,6 +400,8 @@ def _values_of(case: TestCase) -> tuple[object, ...]:
         None if limits.wall_time_s is None else numeric(limits.wall_time_s),
         limits.memory_bytes,
         limits.output_bytes,
+        limits.file_bytes,
+        limits.processes,
         case.step.value,
     )
 

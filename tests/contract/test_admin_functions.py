@@ -360,6 +360,7 @@ def test_groups_and_what_cases_are_worth_are_set_in_sql(
     assert _call(sql, f"change_cases({NAMES}, 'test', ARRAY[1, 2], group_name => 'samples', cpu_time_s => 0.5)") == 2
     _call(sql, f"change_cases({NAMES}, 'test', ARRAY[2], group_name => '', role => 'bonus', points => 4)")
     _call(sql, f"change_cases({NAMES}, 'grade', ARRAY[1], group_name => 'all', memory_bytes => 1000)")
+    _call(sql, f"change_cases({NAMES}, 'grade', ARRAY[1], file_bytes => 2000, processes => 3)")
 
     saved = postgres_store.load_assignment(REF)
     assert saved is not None
@@ -371,7 +372,7 @@ def test_groups_and_what_cases_are_worth_are_set_in_sql(
     assert saved.cases == (
         replace(SQUARES.cases[0], group="samples", limits=own),
         replace(SQUARES.cases[1], points=4, role=CaseRole.BONUS, limits=own),
-        replace(SQUARES.cases[2], group="all", limits=LimitOverrides(memory_bytes=1000)),
+        replace(SQUARES.cases[2], group="all", limits=LimitOverrides(memory_bytes=1000, file_bytes=2000, processes=3)),
     )
     listed = sql.execute("SELECT name, cases, points FROM submitter.group_list").fetchall()
     assert [(row["name"], row["cases"], float(row["points"])) for row in listed] == [("samples", 1, 1), ("all", 1, 2.5)]
@@ -396,6 +397,8 @@ def test_groups_and_what_cases_are_worth_are_set_in_sql(
         ("change_cases({}, 'test', ARRAY[1, 9], points => 3)", "no case test 9; nothing was changed"),
         ("change_cases({}, 'test', ARRAY[1], wall_time_s => 'NaN')", "wall_time_s_is_greater_than_0"),
         ("change_cases({}, 'test', ARRAY[1], output_bytes => 0)", "output_bytes_is_greater_than_0"),
+        ("change_cases({}, 'test', ARRAY[1], file_bytes => 0)", "file_bytes_is_greater_than_0"),
+        ("change_cases({}, 'test', ARRAY[1], processes => 0)", "processes_is_greater_than_0"),
     ],
 )
 def test_groups_that_make_no_sense_are_refused_in_sql(

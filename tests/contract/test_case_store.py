@@ -123,7 +123,15 @@ GROUPED = replace(
         TestCase(CaseKind.TEST, 1, "2", "4", group="samples"),
         TestCase(CaseKind.GRADE, 1, "3", "9", 2.5, "all", limits=LimitOverrides(cpu_time_s=0.1, wall_time_s=1 / 3)),
         TestCase(CaseKind.GRADE, 2, "4", "16", 7, role=CaseRole.BONUS, limits=LimitOverrides(memory_bytes=2**40)),
-        TestCase(CaseKind.GRADE, 3, "5", "25", 3, role=CaseRole.PENALTY, limits=LimitOverrides(output_bytes=1)),
+        TestCase(
+            CaseKind.GRADE,
+            3,
+            "5",
+            "25",
+            3,
+            role=CaseRole.PENALTY,
+            limits=LimitOverrides(output_bytes=1, file_bytes=2**40, processes=3),
+        ),
     ),
 )
 

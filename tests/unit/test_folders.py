@@ -309,6 +309,7 @@ def test_folder_without_grading_file_has_no_groups() -> None:
         ("[[case]]\ncases = ['test 1']\nrole = 'extra'", "role is one of regular, bonus, penalty"),
         ("[[case]]\ncases = ['test 1']\nwall_time_s = 0", "wall_time_s is a number greater than 0"),
         ("[[case]]\ncases = ['test 1']\nmemory_bytes = 1.5", "whole number of bytes"),
+        ("[[case]]\ncases = ['test 1']\nprocesses = 2147483648", "processes is a whole number"),
         ("[[case]]\ncases = ['test 1']\nstep = 'build'", "step is one of run, prove, not 'build'"),
         (
             "[[case]]\ncases = ['test 1']\nstep = 'prove'",
@@ -330,7 +331,13 @@ def test_exported_groups_points_and_limits_are_imported_as_the_same(data: st.Dat
         for name in data.draw(st.lists(names, max_size=3, unique=True))
     )
     groups = tuple(replace(group, depends_on=tuple(one.name for one in groups[:n])) for n, group in enumerate(groups))
-    some = st.sampled_from([LimitOverrides(), LimitOverrides(cpu_time_s=0.1), LimitOverrides(memory_bytes=2**40)])
+    some = st.sampled_from(
+        [
+            LimitOverrides(),
+            LimitOverrides(cpu_time_s=0.1),
+            LimitOverrides(memory_bytes=2**40, file_bytes=1, processes=9),
+        ]
+    )
     border = data.draw(st.integers(0, len(groups)))  # test cases never wait for grade cases
     open_to = {CaseKind.TEST: groups[: border + 1], CaseKind.GRADE: groups[border:]}
     cases = []
