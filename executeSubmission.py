@@ -121,6 +121,7 @@ HELD_BYTES = 64 << 10  # of answers wait to be sent together, at the most
 UNHEARD_S = 0.003  # from the start of a case until its output is read for the first time, unless it ends before
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
 WALL_STRETCH = 4  # times its limit, at the most, is what a case may take on a machine that is short of processors
+LEAST_OF_FILES = 8 << 20  # bytes of pages of files on disk that any process may have, and ours before it becomes one
 COLLECTED_BYTES = 16 * 1024  # of each file that is sent back; the rest of it is not read
 STDERR_BYTES = 64 * 1024  # more is read and dropped: standard error is for the student, not judged
 BOXES = 2  # of a submission that has LEAST_FOR_TWO_BOXES cases; one of fewer leaves the second to the next
@@ -1653,9 +1654,11 @@ class Case:
         self.ending: str | None = None  # the limit that was passed, once one was
         self.status: int | None = None  # the main process's wait status, once it ended by itself
         self.peak_bytes = 0  # as seen while it ran
+        self.most_of_files = 0  # bytes of pages of files on disk that one of its processes was seen with
         self.seen_ticks: dict[tuple[str, bytes], int] = {}  # of each process that was seen: user and system time
         self.told_ticks = 0  # of those that are there now, with the children that each has waited for
         self.oom_killed = False  # whether the kernel has killed for memory since it started
+        self.peaked = False  # whether one of its processes had more than the limit, though no look has seen it
         self.starved_s = 0.0  # how long one of them, whichever longest, could have run and was not let
         self.is_looked_at = limits.get("is_looked_at", OOM_COUNTER is None)  # for memory: no cgroup has its very limit
         self.laid_bytes = limits.get("laid_bytes", 0)  # of files that lay in its working directory before it came
@@ -1690,6 +1693,9 @@ class Case:
             cpu_s = max(cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
         self.cpu_s, self.peak_bytes = cpu_s, max(self.peak_bytes, peak_bytes)
         self.oom_killed = count_oom_kills() > self.oom_kills
+        # A peak may fall between two looks. The kernel's own, of one process, has pages of files in it.
+        of_files = max(self.most_of_files, LEAST_OF_FILES) if self.most_of_files else peak_bytes
+        self.peaked = self.is_looked_at and peak_bytes - of_files > self.limits["memory_bytes"]
 
     def answer(self) -> Answer:
         """
@@ -1825,9 +1831,11 @@ class Case:
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
-                memory_bytes += unshared_and_shared_bytes(with_memory(name))
+                process_bytes, of_files = unshared_and_shared_bytes(with_memory(name))
             except (OSError, ValueError):
                 continue  # it ended meanwhile
+            memory_bytes += process_bytes
+            self.most_of_files = max(self.most_of_files, of_files)
             own = int(fields[11]) + int(fields[12])
             self.seen_ticks[name, fields[19]] = own  # a pid and its start: one process
             self.told_ticks += own + int(fields[13]) + int(fields[14])  # and of the children it has waited for
@@ -1859,7 +1867,7 @@ class Case:
         ending, status = self.ending, self.status
         if ending == "compile_error":
             self.stdout.clear()
-        elif self.oom_killed and ending != "output_limit":
+        elif (self.oom_killed or (self.peaked and ending is None)) and ending != "output_limit":
             ending = "memory_limit"
         elif ending is None and self.cpu_s > self.limits["cpu_time_s"]:
             ending = "cpu_limit"
@@ -2334,19 +2342,20 @@ def with_memory(pid: str) -> str:
     return pid
 
 
-def unshared_and_shared_bytes(pid: str) -> int:
+def unshared_and_shared_bytes(pid: str) -> tuple[int, int]:
     """
-    Bytes of a process's memory, without pages of files on disk: the interpreter's text is nobody's in particular.
+    Bytes of a process's memory, without pages of files on disk: the interpreter's text is nobody's in particular; and
+    bytes of those.
 
     What it shares with others is counted for each of them. Where the kernel does not tell (gVisor), all pages count.
     """
     sizes = {}
     with open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
-            if line.startswith((b"RssAnon:", b"RssShmem:", b"VmSwap:", b"VmRSS:")):
+            if line.startswith((b"RssAnon:", b"RssFile:", b"RssShmem:", b"VmSwap:", b"VmRSS:")):
                 sizes[line.split()[0]] = int(line.split()[1])
-    all_pages = sizes.pop(b"VmRSS:", 0)
-    return 1024 * (sum(sizes.values()) if b"RssAnon:" in sizes else all_pages)
+    all_pages, of_files = sizes.pop(b"VmRSS:", 0), sizes.pop(b"RssFile:", 0)
+    return 1024 * (sum(sizes.values()) if b"RssAnon:" in sizes else all_pages), 1024 * of_files
 
 
 def proportional_bytes(pid: str) -> tuple[int, int]:
@@ -2359,7 +2368,7 @@ def proportional_bytes(pid: str) -> tuple[int, int]:
     except (OSError, ValueError, KeyError):
         pass  # it ended, or the kernel has no such file
     try:
-        return unshared_and_shared_bytes(pid), 0
+        return unshared_and_shared_bytes(pid)[0], 0
     except OSError:
         return 0, 0
 

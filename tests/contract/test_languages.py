@@ -204,6 +204,31 @@ def test_limits_end_a_case_as_they_do_in_python(run: Run, sandbox: ExecutorSandb
     assert results[-1].exit_code == 3
 
 
+def test_memory_that_is_held_for_less_than_a_look_is_seen(sandbox: ExecutorSandbox, run: Run) -> None:
+    """A program may end a few milliseconds after its peak, between two looks at it; the kernel has noted the peak."""
+    need("c", sandbox)
+    program = """
+        #include <stdlib.h>
+        #include <string.h>
+        #include <time.h>
+        #include <unistd.h>
+        int main(int count, char **words) {
+            char *volatile place = malloc(128 << 20);
+            memset(place, 1, 56 << 20);
+            struct timespec some = {0, atoi(words[1]) * 1000000};
+            nanosleep(&some, 0);
+            memset(place + (56 << 20), 1, atoi(words[1]) ? 20 << 20 : 0);
+            write(1, place + (76 << 20) - 4, 4);
+            _exit(0);
+        }
+    """
+    limits = Limits(cpu_time_s=2.0, wall_time_s=6.0, memory_bytes=64 << 20)
+    moments = tuple(str(20 + moment) for moment in range(8))
+    within, *passed = run("c", program, ("0", *moments), limits)
+    assert within.ending is Ending.EXITED
+    assert {result.ending for result in passed} == {Ending.MEMORY_LIMIT}
+
+
 def test_the_ceiling_of_addresses_is_there_unless_the_language_says_otherwise(
     run: Run, sandbox: ExecutorSandbox, own_languages: None
 ) -> None:
