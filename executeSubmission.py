@@ -141,9 +141,10 @@ SMALL_BYTES = 12 << 20  # an interpreter that has just started
 BOX_TIMEOUT_S = 10.0  # for anything that a box is asked to do at once
 # Of the address space: only a ceiling far above the memory limit. A MemoryError would look like the program's own.
 ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_EXTRA_BYTES = 4, 1 << 30
-# Of a stack: juries allow as much as of memory, and programs for them put large arrays there and recurse deep. It is
-# the size of a thread's stack, too, unless the program names one, and all threads that it may have are to fit.
-MOST_STACK_BYTES = 256 << 20
+# Of a stack, in other languages than Python: juries allow as much as of memory, and programs for them put large arrays
+# there and recurse deep. It is the size of a thread's stack, too, unless the program names one: so there are addresses
+# for as many.
+MOST_STACK_BYTES = 128 << 20
 UNBOUNDED_BYTES = 1 << 50  # for runtimes that take far more addresses than memory
 DEFAULT_LIMITS = {
     "cpu_time_s": 2.0,
@@ -764,12 +765,13 @@ def place_files(fd: int) -> None:
         os.close(target)
 
 
-def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int) -> None:
-    beside_bytes = memory_bytes * (ADDRESS_SPACE_FACTOR - 1) + ADDRESS_SPACE_EXTRA_BYTES
+def set_limits(cpu_s: int, memory_bytes: int, file_bytes: int, processes: int, stack_bytes: int) -> None:
+    """`stack_bytes`: of a stack; 0 leaves that as it is."""
+    room_bytes = memory_bytes * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES + processes * stack_bytes
     for name, value in (
+        *([(resource.RLIMIT_STACK, stack_bytes)] if stack_bytes else []),
         (resource.RLIMIT_CPU, cpu_s),  # the second wall, for one process; the first is the sum in Case._look
-        (resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES),
-        (resource.RLIMIT_STACK, min(MOST_STACK_BYTES, beside_bytes // (processes + 1))),
+        (resource.RLIMIT_AS, room_bytes),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_NPROC, processes + 1),  # init is the same user
@@ -2276,7 +2278,8 @@ def read_files(directory: int, names: Sequence[str]) -> dict[str, bytes]:
 def numbers_for_case(limits: Limits) -> list[int]:
     """What `set_limits` takes."""
     memory_bytes = limits["memory_bytes"] if limits.get("address_space", True) else UNBOUNDED_BYTES
-    return [int(limits["cpu_time_s"]) + 2, memory_bytes, limits["file_bytes"], limits["processes"]]
+    stack_bytes = limits.get("stack_bytes", 0)
+    return [int(limits["cpu_time_s"]) + 2, memory_bytes, limits["file_bytes"], limits["processes"], stack_bytes]
 
 
 def can_read(fd: int) -> bool:
@@ -2682,7 +2685,13 @@ def end_boxes(boxes: Sequence[Box]) -> None:
 
 def with_commands(limits: Limits, commands: dict[str, Any]) -> Limits:
     """Limits for what commands run. The sandbox has room for the build and the run: memory is held by looking."""
-    return {**limits, "is_looked_at": True, "address_space": commands["address_space"]}
+    stack_bytes = min(MOST_STACK_BYTES, limits["memory_bytes"]) if commands["address_space"] else 0
+    return {
+        **limits,
+        "is_looked_at": True,
+        "address_space": commands["address_space"],
+        "stack_bytes": stack_bytes,
+    }
 
 
 def as_compile_error(answer: Answer, said: bytes) -> Answer:

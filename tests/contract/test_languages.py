@@ -234,7 +234,8 @@ def test_the_ceiling_of_addresses_is_there_unless_the_language_says_otherwise(
 ) -> None:
     [without] = run("anything", "echo ulimit -v > left.sh", ("",))
     [with_it] = run("bash", "ulimit -v", ("",))
-    assert int(with_it.stdout) == (4 * LIMITS.memory_bytes + (1 << 30)) >> 10
+    stacks = languages()["bash"].limits(LIMITS).processes * (128 << 20)
+    assert int(with_it.stdout) == (4 * LIMITS.memory_bytes + (1 << 30) + stacks) >> 10
     assert int(without.stdout) > 1 << 40
 
 
@@ -383,8 +384,9 @@ def test_threads_have_room_for_their_stacks(run: Run, sandbox: ExecutorSandbox) 
     program = """
         #include <pthread.h>
         #include <stdio.h>
+        #include <stdlib.h>
         #include <unistd.h>
-        static void *rest(void *_) { sleep(1); return _; }
+        static void *rest(void *_) { free(malloc(1000)); sleep(1); return _; }  // with an arena of its own
         int main(void) {
             pthread_t them[28];
             int made = 0;

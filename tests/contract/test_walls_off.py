@@ -187,7 +187,7 @@ SCRIPT_WALLS: dict[str, tuple[Patches, str, str]] = {
         r"SUCCEEDED a file of 1 PiB|UNEXPECTED a file of 1 PiB",
     ),
     "the limit of the address space": (
-        {"        (resource.RLIMIT_AS, memory_bytes * ADDRESS_SPACE_FACTOR + ADDRESS_SPACE_EXTRA_BYTES),\n": ""},
+        {"        (resource.RLIMIT_AS, room_bytes),\n": ""},
         "S06_huge_but_empty",
         r"SUCCEEDED a mapping of 1 TiB",
     ),
