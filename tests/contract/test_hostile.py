@@ -241,12 +241,12 @@ def test_gvisor_stops_them_too(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_archive_is_no_program() -> None:
-    """Python would run it: an archive with a __main__.py in it. Nothing of ours unpacks one."""
+    """Python would run it: an archive with a __main__.py in it. No assignment takes one unless it says so."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("__main__.py", "print('done')")
         archive.writestr("../../../etc/passwd", b"\0" * (64 << 20))
-    with pytest.raises(SubmissionRejected, match="not a text file"):
+    with pytest.raises(SubmissionRejected, match="You handed in an archive, and this assignment takes one file"):
         check_source(data.getvalue(), LIMITS)
 
 
