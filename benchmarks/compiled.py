@@ -21,7 +21,7 @@ from benchmarks.levels import LIMITS, Level
 from benchmarks.peers import GoJudge, Isolate, output_of
 from benchmarks.work import CPU_TIME_S, FILE_BYTES, PROCESSES, WALL_TIME_S, Failed, NotHere
 from submitter.executors import sandbox, wire
-from submitter.languages import PROGRAM_DIRECTORY, Language, languages
+from submitter.languages import PROGRAM_DIRECTORY, SOURCES, Language, languages
 from submitter.runs import CaseInput, Job, RunResult
 
 # With a second argument it also prints that file, on standard error.
@@ -171,5 +171,10 @@ def compiled(directory: Path) -> bytes:
     if not shutil.which(c.build[0]):
         raise NotHere(f"{c.build[0]} is not on PATH")
     (directory / "program.c").write_bytes(C_PROGRAM)
-    subprocess.run([word.format(source="program.c") for word in c.build], cwd=directory, check=True, timeout=60)
+    subprocess.run(
+        ["program.c" if word == SOURCES else word.format(source="program.c") for word in c.build],
+        cwd=directory,
+        check=True,
+        timeout=60,
+    )
     return (directory / "program").read_bytes()
