@@ -46,7 +46,7 @@ once, where the program lies, and what it leaves there is what each case finds t
      "address_space": whether the size of it is limited too, which some runtimes cannot live with}
 A program of several files needs a box, too, and so does one that the assignment gives files to. Then the request has
 "unpack", and a case of its own unpacks the archives, in a box of its own. All files lie where the program does, and
-fresh copies of them in every case's working directory; in a build, a word "{sources}.c.h" stands for all that end so.
+fresh copies of them in every case's working directory; a word "{sources}.c.h" of a command stands for all that end so.
     {"is_archive": whether the program is a zip or tar, with the file `file_name` in it,
      "files": data of the assignment's archive, whose files take the place of the program's, or null,
      "limits": as "limits"; `file_bytes` is for each archive}
@@ -132,7 +132,7 @@ BUILD_INODES, BUILD_DEPTH = 1024, 8  # of what a build may leave: files and dire
 # What a program in a box is: all there is, to be built there, built elsewhere, or to be unpacked there.
 ALONE, TO_BUILD, BUILT, TO_UNPACK = 0, 1, 2, 3
 MOST_ENTRIES, MOST_PATH_BYTES = 1000, 200  # of an archive, and of the name of one
-SOURCES = "{sources}"  # of a build: stands for all files with one of the endings that follow
+SOURCES = "{sources}"  # of a command: stands for all files with one of the endings that follow
 # Where there are two, each box keeps to one. Else the kernel often puts what one has woken beside it while the
 # other idles, and ten cases take 5 to 10 % longer. Where there are more, nearly always one is free.
 PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -715,10 +715,9 @@ def become_command(what: str, words: list[bytes], fault: int) -> NoReturn:
     Raises:
         OSError: what is to build or run programs is not there: a fault of ours.
     """
-    command = COMMAND
     if what == "build":
         os.chdir(SUBMISSION_DIRECTORY)
-        command = [path for word in COMMAND for path in sources_for(word)]
+    command = [path for word in COMMAND for path in sources_for(word)]
     heed_signals()
     os.write(fault, COMPILED)
     try:
@@ -732,7 +731,7 @@ def become_command(what: str, words: list[bytes], fault: int) -> NoReturn:
 
 
 def sources_for(word: str) -> list[str]:
-    """What stands for a word of a build command: the paths of all files with such endings, or itself."""
+    """What stands for a word of a command: the paths of all files with such endings, or itself."""
     if not word.startswith(SOURCES):
         return [word]
     endings = tuple("." + ending for ending in word[len(SOURCES) :].split(".") if ending)

@@ -18,7 +18,7 @@ from submitter.resources import resource
 
 PROGRAM_DIRECTORY = "/usr/src/submitter"  # where an executor shows a program, and what was built of it
 DEFAULT = "python"
-SOURCES = "{sources}"  # a whole word of a build
+SOURCES = "{sources}"  # a whole word of a command
 BUILD_LIMITS = Limits(
     cpu_time_s=10.0, wall_time_s=30.0, memory_bytes=512 * MIB, output_bytes=MIB, file_bytes=64 * MIB, processes=32
 )

@@ -216,6 +216,7 @@ def test_it_is_told_which_tools_are_there(sandbox: ExecutorSandbox, own_language
 
 # -- the tools that come with it ----------------------------------------------------------------------------------
 
+SWITCHED_OFF = "What switches the type check off is not allowed here."
 TYPED = "import sys\n\n\ndef square(n: int) -> int:\n    return n * n\n\n\nprint(square(int(sys.argv[1])))\n"
 
 
@@ -227,9 +228,17 @@ TYPED = "import sys\n\n\ndef square(n: int) -> int:\n    return n * n\n\n\nprint
         (TYPED.replace("int(sys.argv[1])", "int(sys.argv[1]) or 'no'"), "Argument 1 to"),
         (
             "# mypy: ignore-errors\n" + TYPED.replace("(n: int) -> int", "(n)"),
-            "Comments that switch",
+            SWITCHED_OFF,
         ),
-        (TYPED.replace("import sys", "import sys  #type:ignore"), "Comments that switch"),
+        (TYPED.replace("import sys", "import sys  #type:ignore"), SWITCHED_OFF),
+        (TYPED.replace("(n: int) -> int:", "(n):  # type:\tignore"), SWITCHED_OFF),
+        ("# coding: utf-7\n+ACM- mypy: ignore-errors\n" + TYPED.replace("(n: int) -> int", "(n)"), SWITCHED_OFF),
+        # Python reads the first of the two, mypy the last.
+        ("# coding: utf-8 coding: utf-7\n#+AAo-exit()\n" + TYPED.replace("(n: int) -> int", "(n)"), SWITCHED_OFF),
+        (
+            "from typing import *\n" + TYPED.replace("def square(n: int) -> int", "@no_type_chec𝗄\ndef square(n)"),
+            SWITCHED_OFF,
+        ),
     ],
 )
 def test_python_has_a_strict_type_check(
@@ -266,13 +275,40 @@ def test_of_several_files_all_are_checked(sandbox: ExecutorSandbox, helper: str,
     assert square.stdout == b"25\n"
 
 
+@pytest.mark.parametrize("name", ["helper.pyi", "__pycache__/helper.cpython-311.pyc"])
+def test_what_takes_the_place_of_a_source_is_not_taken(sandbox: ExecutorSandbox, name: str) -> None:
+    """A stub is looked at in place of what runs; and what was compiled before runs in place of what was looked at."""
+    need("python", sandbox)
+    main = "import sys\n\nfrom helper import square\n\nprint(square(int(sys.argv[1])))\n"
+    job = Job(
+        program=zipped(
+            {
+                "main.py": main,
+                "helper.py": "def square(n): return n * n\n"
+                if name.endswith("i")
+                else "def square(n: int) -> int: ...",
+                name: "def square(n: int) -> int: ...\n",
+            }
+        ),
+        file_name="main.py",
+        language="python",
+        limits=Limits(),
+        inputs=(CaseInput((), step=Step.PROVE),),
+        is_archive=True,
+    )
+    [proof] = sandbox.run(job)
+    assert (proof.ending, SWITCHED_OFF in proof.stdout.decode()) == (Ending.REFUTED, True), proof.stdout
+
+
 def test_a_program_that_does_not_compile_is_not_proved_either(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
     results = grade(sandbox, tmp_path, "python", "print((", SQUARE, GRADED_PROOF)
     assert [result.verdict for result in results] == [Verdict.COMPILE_ERROR] * 2
 
 
+ONLY_FOR_CBMC = "What only the model checker understands is not allowed here."
 C_SQUARE = """
     #include <stdio.h>
+    #define JOIN(one, other) one ## other
     int main(void) {
         int n, squares[8];
         if (scanf("%d", &n) != 1) return 1;
@@ -288,7 +324,10 @@ C_SQUARE = """
     [
         ("8", Verdict.ACCEPTED, "proved"),
         ("9", Verdict.WRONG_ANSWER, "array 'squares' upper bound"),
-        ("8 /* __CPROVER */", Verdict.WRONG_ANSWER, "What only the model checker understands"),
+        ("9 /* __CPROVER */", Verdict.WRONG_ANSWER, "array 'squares' upper bound"),
+        ("8 + ({ int __CPRO\\\nVER_zero = 0; 0; })", Verdict.WRONG_ANSWER, ONLY_FOR_CBMC),
+        ("8 + ({ int JOIN(__CP, ROVER_zero) = 0; 0; })", Verdict.WRONG_ANSWER, ONLY_FOR_CBMC),
+        ('8 + ({ _Pragma("CPROVER check disable \\"bounds\\"") 0; })', Verdict.WRONG_ANSWER, ONLY_FOR_CBMC),
     ],
 )
 def test_c_has_a_bounded_model_checker(
