@@ -116,13 +116,21 @@ class _Side:
 
     def _read(self, events: "queue.SimpleQueue[tuple[_Side, Event | Exception]]") -> None:
         job = self.lent.job
-        most = max_answer_bytes(job.limits, job.collect)
+        most, said_bytes = max_answer_bytes(job.limits, job.collect), 0
+        # Of the whole case: one that keeps saying something must not keep us for ever.
+        deadline = time.monotonic() + self.lent.answer_timeout_s
         try:
             while True:
-                line = self.lent.executor.read_line(most, self.lent.answer_timeout_s)
+                line = self.lent.executor.read_line(most, deadline - time.monotonic())
                 if (reason := setup_failure(line)) is not None:
                     raise NotBegun(f"the executor cannot run cases: {reason}")
                 event = decode_event(line, job.limits, job.collect)
+                if isinstance(event, Said):
+                    said_bytes += len(event.data)
+                if said_bytes > job.limits.output_bytes:
+                    raise ExecutorLost("an executor says more than its program may print")
+                if time.monotonic() > deadline and not isinstance(event, RunResult):
+                    raise ExecutorLost("the executor did not answer in time")
                 events.put((self, event))
                 if isinstance(event, RunResult):
                     return
