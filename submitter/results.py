@@ -76,9 +76,11 @@ def encode_graded(
     output could be guessed; nor the host and the phases, whose times are those of hidden cases, too.
     """
     view = terms.view
-    shown = [one for one in report.case_results if view.of(one.case.kind).shows(Level.VERDICT)]
-    if not view.test.shows(Level.VERDICT):  # why a case was not run may tell how one of these went
-        shown = [replace(one, reason=None) for one in shown]
+    shown = [
+        replace(one, reason=None) if one.verdict is Verdict.SKIPPED and _has_hidden_kind(view) else one
+        for one in report.case_results
+        if view.of(one.case.kind).shows(Level.VERDICT)
+    ]
     points = shown_points(report, terms)
     groups = shown_groups(report, view)
     tests = [
@@ -149,9 +151,11 @@ def seen_by_student(account: Account) -> Account:
     machines' names.
     """
     levels = {kind: account.view.of(kind) for kind in CaseKind}
-    seen = [case for case in account.cases if levels[case.kind].shows(Level.VERDICT)]
-    if not account.view.test.shows(Level.VERDICT):  # why a case was not run may tell how one of these went
-        seen = [replace(case, reason=None) for case in seen]
+    seen = [
+        replace(case, reason=None) if case.verdict is Verdict.SKIPPED and _has_hidden_kind(account.view) else case
+        for case in account.cases
+        if levels[case.kind].shows(Level.VERDICT)
+    ]
     cases = tuple(_seen_case(case, levels[case.kind]) for case in seen)
     hidden = {case.group for case in account.cases if not levels[case.kind].shows(Level.POINTS)}
     return replace(
@@ -165,6 +169,11 @@ def seen_by_student(account: Account) -> Account:
         execution_time_s=sum(case.use.wall_time_s for case in cases if case.use is not None),
         is_for_student=True,
     )
+
+
+def _has_hidden_kind(view: View) -> bool:
+    """Whether there may be cases of which nothing is shown: then why one was not run may name one, and how it went."""
+    return not all(view.of(kind).shows(Level.VERDICT) for kind in CaseKind)
 
 
 def _seen_case(case: CaseAccount, level: Level) -> CaseAccount:

@@ -11,10 +11,22 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from submitter.accounts import Account, CaseAccount
 from submitter.comparison import Hint
-from submitter.model import AssignmentRef, CaseKind, Comparison, Ending, Limits, SubmissionKey, TestCase, Verdict
+from submitter.model import (
+    AssignmentRef,
+    CaseKind,
+    Comparison,
+    Ending,
+    Limits,
+    SubmissionKey,
+    SubmissionState,
+    TestCase,
+    Verdict,
+)
 from submitter.outcomes import CaseResult, GradeReport
 from submitter.points import CaseRole, Group, GroupRule
+from submitter.policy import Level, Terms, View
 from submitter.results import (
     SHOWN_TEXT_CHARS,
     case_inputs_file,
@@ -24,6 +36,7 @@ from submitter.results import (
     encode_rejected,
     explain,
     one_line,
+    seen_by_student,
     showable,
 )
 from submitter.runs import RunResult
@@ -419,3 +432,29 @@ def test_groups_and_skipped_cases_are_told() -> None:
     ]
     assert document["tests"][1]["output"] == "not run: test 1 failed"
     assert "output" not in document["tests"][3]
+
+
+@pytest.mark.parametrize("hidden", [TEST, GRADE])
+def test_why_a_case_was_skipped_does_not_tell_of_one_that_is_hidden(hidden: CaseKind) -> None:
+    seen = GRADE if hidden is TEST else TEST
+    cases = (TestCase(hidden, 7, "", "4", group="all"), TestCase(seen, 1, "", "4", group="all"))
+    why = f"not run: {hidden} 7 of the group “all” failed"
+    ran, skipped = (exited(b"5"), RunResult(ending=Ending.NOT_RUN))
+    results = [
+        judge_case(Limits(), Comparison.EXACT, cases[0], ran),
+        judge_case(Limits(), Comparison.EXACT, cases[1], skipped, why),
+    ]
+    report = summarize(results, [Group("all", stops_early=True)])
+    for level in (Level.NOTHING, Level.VERDICT):
+        levels = {str(hidden): level, str(seen): Level.EVERYTHING}
+        view = View(**levels)
+        [*_, told] = read(encode_graded(KEY, report, Terms(view=view)))["tests"]
+        assert told["output"] == ("not run" if level is Level.NOTHING else why)
+        account = Account(
+            ref=KEY.ref,
+            name=KEY.subid,
+            state=SubmissionState.GRADED,
+            view=view,
+            cases=(CaseAccount(kind=seen, ordinal=1, verdict=Verdict.SKIPPED, points=0.0, max_points=1.0, reason=why),),
+        )
+        assert seen_by_student(account).cases[0].reason == (None if level is Level.NOTHING else why)
