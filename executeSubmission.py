@@ -869,6 +869,10 @@ def become_unpacker(words: list[bytes], fault: int) -> NoReturn:
             ours = Unpacker(most_bytes)
             ours.unpack(files)
             status = 1
+            for path, is_file in ours.seen.items():
+                package = path.removesuffix(".py")
+                if is_file and package not in (path, *ours.seen):  # it would be imported in place of that module
+                    remove_tree(os.path.join(SUBMISSION_DIRECTORY, package))
             if kind != b"archive" and file_name in ours.seen:
                 raise ArchiveRefused(
                     f"The assignment has a {file_name} of its own, which your program cannot be: hand in a zip with "
@@ -1012,6 +1016,8 @@ class Unpacker:
             return None  # what macOS adds
         if ".local" in parts[:2]:  # the first may be the directory around everything
             return None  # a fresh interpreter would find packages of its user's there, and a forked one would not
+        if "__pycache__" in parts:
+            return None  # bytecode would run in place of a source, be that the assignment's
         return "/".join(parts)
 
     def make_directory(self, path: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import gzip
+import py_compile
 import random
 import shutil
 import stat
@@ -136,6 +137,24 @@ def test_files_of_the_assignment_take_the_place_of_the_program_s(sandbox: Execut
     assert run(sandbox, with_directory, files=ours)[0].stdout == b"ours\n"
     with_file = zipped({"main.py": "print(open('data/x').read())", "data": "mine"})
     assert run(sandbox, with_file, files=zipped({"data/x": "ours"}))[0].stdout == b"ours\n"
+
+
+def test_nothing_is_imported_in_place_of_a_module_of_the_assignment_s(sandbox: ExecutorSandbox, tmp_path: Path) -> None:
+    source = tmp_path / "helper.py"
+    source.write_text("NAME = 'theirs'")
+    files: dict[str, str | bytes] = {"main.py": "import helper\nprint(helper.NAME)"}
+    files["helper/__init__.py"] = source.read_text()
+    tag = "cpython-{}{}".format(*sys.version_info)
+    for name in (tag, "cpython-311", "cpython-313"):
+        compiled = tmp_path / name
+        py_compile.compile(str(source), str(compiled), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        files[f"__pycache__/helper.{name}.pyc"] = compiled.read_bytes()
+    ours = zipped({"helper.py": "NAME = 'ours'"})
+    assert run(sandbox, zipped(files), files=ours)[0].stdout == b"ours\n"
+    del files["helper/__init__.py"]
+    assert run(sandbox, zipped(files), files=ours)[0].stdout == b"ours\n"
+    kept = zipped({"helper.py": "NAME = 'ours'", "helper/__init__.py": "NAME = 'ours too'"})
+    assert run(sandbox, zipped(files), files=kept)[0].stdout == b"ours too\n"
 
 
 def test_a_program_of_one_file_finds_the_assignment_s_files(sandbox: ExecutorSandbox) -> None:
