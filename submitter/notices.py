@@ -13,6 +13,7 @@ from email.message import EmailMessage
 
 from submitter.errors import MailRefused
 from submitter.model import Notice, is_address
+from submitter.points import points_text
 
 MOST_NAME_CHARS = 100  # of each part of an assignment's name, which may have 200 bytes
 MOST_REASON_CHARS = 1000
@@ -67,16 +68,12 @@ def compose(notice: Notice, sender: str) -> bytes:
 
 
 def _told_points(notice: Notice) -> str:
-    points = f"{_points(notice.score)} of {_points(notice.max_score)}"
+    points = f"{points_text(notice.score)} of {points_text(notice.max_score)}"
     if notice.whole:
         return f"Points: {points}"
     if not notice.max_score:
         return "Points: not shown yet"
     return f"Points so far: {points}; those of other cases, if any, are not shown yet"
-
-
-def _points(value: float) -> str:
-    return f"{value:.10g}"
 
 
 def _one_line(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from submitter.judging import NOT_RUN, Judging
 from submitter.languages import languages
 from submitter.model import Assignment, AssignmentRef, CaseKind, TestCase
 from submitter.outcomes import CaseResult, GradeReport
+from submitter.points import points_text
 from submitter.ports import CaseStore
 from submitter.runs import Environment, Phases, RunResult
 from submitter.test_sets import (
@@ -214,8 +215,9 @@ def _reasons(published: ShownResult, results: Sequence[CaseResult], differences:
         elif line.verdict is not result.verdict:
             reasons.append(f"{name}: {line.verdict.long_name} → {verdict}{note}")
         elif (line.points, line.max_points) != (result.points, result.case.points):
-            points = f"{line.points:g}/{line.max_points:g} → {result.points:g}/{result.case.points:g} points"
-            reasons.append(f"{name}: {points}{note}")
+            was = f"{points_text(line.points)}/{points_text(line.max_points)}"
+            now = f"{points_text(result.points)}/{points_text(result.case.points)}"
+            reasons.append(f"{name}: {was} → {now} points{note}")
         elif difference and result.case.kind is CaseKind.TEST:
             reasons.append(f"{name}: still {verdict}{note}")
     reasons += [f"{name}: gone, was {line.verdict.long_name}" for name, line in before.items()]

@@ -85,3 +85,9 @@ class LimitOverrides:
 
 
 NO_OVERRIDES = LimitOverrides()
+
+
+def points_text(value: float) -> str:
+    """Points for people and spreadsheets: to the millionth that they are rounded to, and without needless zeros."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -34,6 +34,7 @@ from submitter.languages import languages
 from submitter.model import Assignment, CaseKind, SubmissionKey
 from submitter.outcomes import AttemptStart, GradeReport, Outcome
 from submitter.planning import change_of, find_runs, ingredients_of, judge_kept, load, recipe_of
+from submitter.points import points_text
 from submitter.ports import CaseStore, ResultStore, Sandbox
 from submitter.processing import Publication, Publisher
 from submitter.runs import RunResult
@@ -180,7 +181,7 @@ class Rejudger:
             score, most = published.terms.after_penalty(report.score), report.max_score
             change = change_of(item.old_score, item.old_max, score, most)
             if change is Change.FALLS and not batch.allow_drops:
-                raise _Left(f"would fall to {score:g}/{most:g}; --allow-drops lets it")
+                raise _Left(f"would fall to {points_text(score)}/{points_text(most)}; --allow-drops lets it")
             outcome = self._publish(batch, published, report)
         except _Left as exc:
             return Applied(item, None, str(exc))
@@ -202,7 +203,8 @@ class Rejudger:
             raise _Left("a run that the plan was made with is not kept any more: make a new plan")
         score = published.terms.after_penalty(report.score)
         if (score, report.max_score) != (item.new_score, item.new_max):
-            raise _Left(f"would get {score:g}/{report.max_score:g}, which is not what the plan says: make a new one")
+            got = f"{points_text(score)}/{points_text(report.max_score)}"
+            raise _Left(f"would get {got}, which is not what the plan says: make a new one")
         return report
 
     def _run_and_judge(self, assignment: Assignment, published: ShownResult) -> tuple[GradeReport, ShownResult]:

@@ -15,7 +15,7 @@ from submitter.demo import DemoRow
 from submitter.doctor import Finding, Health
 from submitter.model import CaseKind, TestCase, Verdict
 from submitter.outcomes import GradeReport
-from submitter.points import CaseRole, GroupResult
+from submitter.points import CaseRole, GroupResult, points_text
 from submitter.reports.terminal import account_lines
 from submitter.reports.text import one_line
 from submitter.results import explain
@@ -68,13 +68,8 @@ def verdict_counts(verdicts: Iterable[Verdict]) -> Text:
     return text
 
 
-def points(value: float) -> str:
-    """Points without needless zeros."""
-    return f"{value:g}"
-
-
 def score(report: GradeReport) -> str:
-    return f"{points(report.score)}/{points(report.max_score)}"
+    return f"{points_text(report.score)}/{points_text(report.max_score)}"
 
 
 def group_or_role(case: TestCase) -> str:
@@ -86,14 +81,19 @@ def print_groups(groups: Sequence[GroupResult]) -> None:
     """What each group was worth, if there are any."""
     if groups:
         rows = [
-            (one.group.name, str(one.group.rule), str(one.status), f"{points(one.score)}/{points(one.max_score)}")
+            (
+                one.group.name,
+                str(one.group.rule),
+                str(one.status),
+                f"{points_text(one.score)}/{points_text(one.max_score)}",
+            )
             for one in groups
         ]
         print_table("", ["group", "rule", "status", "points."], rows)
 
 
 def _group(result: GroupResult) -> str:
-    return f"{result.group.name} {points(result.score)}/{points(result.max_score)} {result.status}"
+    return f"{result.group.name} {points_text(result.score)}/{points_text(result.max_score)} {result.status}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -105,7 +105,7 @@ def print_checked(checked: Sequence[Checked]) -> None:
     rows: list[Sequence[str | Text]] = []
     for one in checked:
         if one.report is None:
-            rows.append((str(one.path), Text("refused", style="red"), f"0/{points(one.max_score)}", ""))
+            rows.append((str(one.path), Text("refused", style="red"), f"0/{points_text(one.max_score)}", ""))
         else:
             codes = verdict_codes(result.verdict for result in one.report.case_results)
             rows.append((str(one.path), codes, score(one.report), milliseconds(one.report.execution_time_s)))
@@ -135,20 +135,20 @@ def print_results(document: Mapping[str, Any]) -> None:
         (
             test["name"],
             test["verdict"],
-            points(test["score"]) if "score" in test else "",
+            points_text(test["score"]) if "score" in test else "",
             test.get("output", "").strip().rpartition("\n")[2],
         )
         for test in document["tests"]
     ]
-    title = f"{document['subid']}: {points(document['score'])}/{points(document['max_score'])} points"
+    title = f"{document['subid']}: {points_text(document['score'])}/{points_text(document['max_score'])} points"
     if document.get("penalty"):
-        title += f", {points(document['penalty'] * 100)}% lost for being late"
+        title += f", {points_text(document['penalty'] * 100)}% lost for being late"
     print_table(title, ["case", "verdict", "points.", ""], rows)
     if note := document.get("feedback", {}).get("note"):
         _console().print(Text(note))
     if groups := document.get("groups"):
         worth = [
-            (one["name"], one["rule"], one["status"], f"{points(one['score'])}/{points(one['max_score'])}")
+            (one["name"], one["rule"], one["status"], f"{points_text(one['score'])}/{points_text(one['max_score'])}")
             for one in groups
         ]
         print_table("", ["group", "rule", "status", "points."], worth)
@@ -173,7 +173,7 @@ def print_accounts(accounts: Iterable[Account]) -> None:
                 one.name,
                 ", ".join(one_line(student.email or student.token) for student in one.students),
                 str(one.state),
-                f"{points(one.score)}/{points(one.max_score)}" if one.number is not None else "",
+                f"{points_text(one.score)}/{points_text(one.max_score)}" if one.number is not None else "",
                 verdict_codes(case.verdict for case in one.cases) if one.cases else one_line(one.reason or ""),
                 str(one.attempts),
                 f"{one.graded_at:%Y-%m-%d %H:%M}" if one.graded_at else "",
@@ -194,7 +194,7 @@ def print_demo(rows: Iterable[DemoRow]) -> None:
                 row.student,
                 row.what,
                 verdict_codes(row.verdicts) if row.verdicts else Text(row.reason, style="red"),
-                f"{points(row.score)}/{points(row.max_score)}",
+                f"{points_text(row.score)}/{points_text(row.max_score)}",
                 milliseconds(row.seconds),
             )
             for row in rows

@@ -19,6 +19,7 @@ from submitter.commands.options import (
 from submitter.errors import AssignmentRefused
 from submitter.languages import languages
 from submitter.model import Assignment, AssignmentRef, Comparison, Step
+from submitter.points import points_text
 from submitter.resources import resource
 
 
@@ -218,7 +219,7 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
                     case.name,
                     case.input if case.step is Step.RUN else "(proved, not run)",
                     case.expected,
-                    tables.points(case.points),
+                    points_text(case.points),
                     tables.group_or_role(case),
                 )
                 for case in listed
@@ -242,7 +243,7 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
                     str(one.input_mode),
                     str(one.test_cases),
                     str(one.grade_cases),
-                    tables.points(one.points),
+                    points_text(one.points),
                     "on" if one.notices else "off",
                     f"{one.updated_at:%Y-%m-%d %H:%M}",
                 )

@@ -28,6 +28,7 @@ from submitter.commands.options import (
 )
 from submitter.errors import MessageNotUnderstood, Unavailable
 from submitter.model import AssignmentRef, Comparison
+from submitter.points import points_text
 from submitter.protocol import parse_metadata_key
 
 NOT_ALL_PASSED = 3
@@ -75,14 +76,14 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
         from submitter import tables
 
         report = outcome.report
-        points = f"{tables.points(outcome.score)}/{tables.points(report.max_score)} points"
-        lost = f", {tables.points(outcome.terms.penalty * 100)}% lost for being late" if outcome.terms.penalty else ""
+        points = f"{points_text(outcome.score)}/{points_text(report.max_score)} points"
+        lost = f", {points_text(outcome.terms.penalty * 100)}% lost for being late" if outcome.terms.penalty else ""
         title = f"{submission.subid} {'would get' if dry_run else 'got'} {points}{lost}"
         rows = [
             (
                 result.case.name,
                 result.verdict.long_name,
-                tables.points(result.points),
+                points_text(result.points),
                 tables.milliseconds(result.run.wall_time_s),
                 tables.group_or_role(result.case),
             )

@@ -7,6 +7,7 @@ import click
 from submitter.commands.options import ASSIGNMENT, BUCKET, DATABASE, QUEUE, as_json, print_json, progress, quiet_config
 from submitter.errors import Unavailable
 from submitter.model import AssignmentRef
+from submitter.points import points_text
 from submitter.test_sets import Change
 
 ORDER = (Change.FALLS, Change.RISES, Change.NEEDS_RUN, Change.SAME)  # what somebody has to decide about comes first
@@ -66,8 +67,8 @@ def _plan(ref: AssignmentRef, as_json: bool) -> None:
             (
                 item.subid,
                 item.change.replace("_", " "),
-                f"{item.old_score:g}/{item.old_max:g}",
-                "?" if item.new_score is None else f"{item.new_score:g}/{item.new_max:g}",
+                _score(item.old_score, item.old_max),
+                _score(item.new_score, item.new_max),
                 "; ".join(item.reasons),
             )
             for item in items
@@ -80,6 +81,11 @@ def _plan(ref: AssignmentRef, as_json: bool) -> None:
     if items:
         drops = ", and --allow-drops for those that fall" if counts[Change.FALLS] or counts[Change.NEEDS_RUN] else ""
         click.echo(f"plan {plan_id}: make it so with `submitter rejudge --apply {plan_id}`{drops}")
+
+
+def _score(score: float | None, most: float | None) -> str:
+    """`7/10`; that it is not known, if cases have to be run first."""
+    return "?" if score is None or most is None else f"{points_text(score)}/{points_text(most)}"
 
 
 def _apply(plan_id: int, allow_drops: bool, as_json: bool) -> int:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from submitter.accounts import Account, Student
-from submitter.reports.text import one_line, points
+from submitter.points import points_text
+from submitter.reports.text import one_line
 from submitter.results import group_entry
 
 COLUMNS = (
@@ -147,4 +148,4 @@ def _text(cell: str) -> str:
 
 
 def _number(cell: float | None) -> str:
-    return "" if cell is None else points(cell)
+    return "" if cell is None else points_text(cell)

@@ -11,7 +11,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from submitter.accounts import Account, CaseAccount
 from submitter.model import SubmissionState, Verdict
-from submitter.reports.text import one_line, plain, points, reason_of
+from submitter.points import points_text
+from submitter.reports.text import one_line, plain, reason_of
 
 MESSAGE_CHARS = 200
 
@@ -47,8 +48,8 @@ def _open_suite(account: Account, name: str, **counts: int) -> str:
     attributes = "".join(f' {key}="{value}"' for key, value in told.items())
     properties = [
         ("state", str(account.state)),
-        ("score", points(account.score)),
-        ("max_score", points(account.max_score)),
+        ("score", points_text(account.score)),
+        ("max_score", points_text(account.max_score)),
         *((("language", account.language),) if account.language else ()),
         *(("student", student.email or student.token) for student in account.students),
     ]

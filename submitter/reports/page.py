@@ -15,6 +15,7 @@ from submitter.accounts import Account, CaseAccount
 from submitter.comparison import Comparison, ComparisonKind
 from submitter.hints import sentence
 from submitter.model import Step, SubmissionState, Verdict
+from submitter.points import points_text
 from submitter.policy import Level
 from submitter.reports.diff import DiffLine, compare
 from submitter.reports.text import (
@@ -25,7 +26,6 @@ from submitter.reports.text import (
     milliseconds,
     one_line,
     plain,
-    points,
     points_of,
     reason_of,
     shown_to_student,
@@ -85,7 +85,7 @@ def open_index(name: str) -> str:
 def index_row(account: Account) -> str:
     """A submission in the index, with a link to its page in the same folder."""
     has_result = account.state is not SubmissionState.GRADING
-    score = f"{points(account.score)}/{points(account.max_score)}" if has_result else ""
+    score = f"{points_text(account.score)}/{points_text(account.max_score)}" if has_result else ""
     when = f"{account.graded_at:%Y-%m-%d %H:%M}" if account.graded_at else ""
     students = ", ".join(_text(one.email or one.token) for one in account.students)
     verdicts = " ".join(case.verdict.code for case in account.cases) or _text(account.reason or "")
@@ -149,7 +149,7 @@ def _groups(account: Account) -> str:
     """What each group of cases was worth, if there are any."""
     rows = [
         f"<tr><td>{_text(one.group.name)}</td><td>{one.group.rule.replace('_', ' ')}</td><td>{one.status}</td>"
-        f'<td class="n">{points(one.score)}/{points(one.max_score)}</td></tr>\n'
+        f'<td class="n">{points_text(one.score)}/{points_text(one.max_score)}</td></tr>\n'
         for one in account.groups
     ]
     return f"{_open_table(['group', 'rule', 'status', 'points.'])}{''.join(rows)}</tbody>\n</table>\n" if rows else ""

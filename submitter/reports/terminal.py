@@ -8,6 +8,7 @@ from submitter.accounts import Account, CaseAccount
 from submitter.comparison import Comparison
 from submitter.hints import sentence
 from submitter.model import Step, SubmissionState, Verdict
+from submitter.points import points_text
 from submitter.reports.diff import DiffLine, compare
 from submitter.reports.text import (
     case_points,
@@ -17,7 +18,6 @@ from submitter.reports.text import (
     milliseconds,
     one_line,
     plain,
-    points,
     points_of,
     reason_of,
     shown_to_student,
@@ -57,7 +57,7 @@ def account_lines(account: Account) -> Iterator[Line]:
         yield Line("bad", "what the compiler said")
         yield from _text("", compiler)
     for group in account.groups:
-        worth = f"{points(group.score)}/{points(group.max_score)}"
+        worth = f"{points_text(group.score)}/{points_text(group.max_score)}"
         yield Line(
             "plain", f"group {one_line(group.group.name)}: {group.status} {worth}, by the rule {group.group.rule}"
         )

@@ -12,7 +12,7 @@ import re
 from submitter import results
 from submitter.accounts import Account, CaseAccount
 from submitter.model import SubmissionState, Verdict
-from submitter.points import CaseRole
+from submitter.points import CaseRole, points_text
 from submitter.policy import USUAL
 from submitter.results import SHOWN_TEXT_CHARS
 
@@ -88,10 +88,10 @@ def facts(account: Account) -> list[str]:
 def points_of(account: Account) -> str:
     """`7 of 10 points`, and that it is not all of them where it is not."""
     if not account.is_for_student or account.shown.whole:
-        return f"{points(account.score)} of {points(account.max_score)} points"
+        return f"{points_text(account.score)} of {points_text(account.max_score)} points"
     if not account.max_score:
         return "points are not shown yet"
-    told = f"{points(account.score)} of {points(account.max_score)} points"
+    told = f"{points_text(account.score)} of {points_text(account.max_score)} points"
     return f"{told} so far; those of other cases, if any, are not shown yet"
 
 
@@ -102,19 +102,18 @@ def shown_to_student(account: Account) -> str | None:
     told = f"shown to the student: of test cases {account.view.test}, of grade cases {account.view.grade}"
     if account.is_for_student:
         return told
-    return f"{told}; in all {points(account.shown.score)} of {points(account.shown.max_score)} points"
-
-
-def points(value: float) -> str:
-    """Points without needless zeros."""
-    return f"{value:g}"
+    return f"{told}; in all {points_text(account.shown.score)} of {points_text(account.shown.max_score)} points"
 
 
 def case_points(case: CaseAccount) -> str:
     """`1/2`; of a penalty case only what it cost; nothing where they are not to be seen."""
     if case.role is CaseRole.PENALTY and case.points is not None:
-        return points(case.points)
-    return "" if case.points is None or case.max_points is None else f"{points(case.points)}/{points(case.max_points)}"
+        return points_text(case.points)
+    return (
+        ""
+        if case.points is None or case.max_points is None
+        else f"{points_text(case.points)}/{points_text(case.max_points)}"
+    )
 
 
 def group_or_role(case: CaseAccount) -> str:

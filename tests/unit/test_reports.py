@@ -282,6 +282,14 @@ def test_a_cell_that_would_be_a_formula_gets_an_apostrophe(start: str) -> None:
     assert cells[1:] == ["ada", "-1.5", ""], "a number of ours stays one, and a spreadsheet can add it up"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(7.0, "7"), (12.345678, "12.345678"), (1234567.5, "1234567.5"), (0.1 + 0.2, "0.3"), (-0.0, "0"), (100.0, "100")],
+)
+def test_a_number_in_the_grade_book_is_whole_to_the_millionth(value: float, text: str) -> None:
+    assert gradebook.csv_line(["ada", value]) == f"ada,{text}\n"
+
+
 def test_the_grade_book_has_a_line_for_each_student() -> None:
     told = account(case(Verdict.ACCEPTED), case(Verdict.TIME_LIMIT_EXCEEDED, CaseKind.GRADE))
     book = gradebook.csv_line(gradebook.COLUMNS) + gradebook.csv_rows(told) + gradebook.csv_rows(open_())
