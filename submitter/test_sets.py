@@ -12,7 +12,7 @@ decides, it belongs to both.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -193,8 +193,22 @@ def changed_settings(old: Content, new: Content) -> list[str]:
         before, after = old.get(name), new.get(name)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             changed += [f"{name}: {text}" for text in changed_settings(before, after)]
+        elif name == "groups":
+            changed += _changed_groups(before or (), after or ())
         elif before != after:
             changed.append(f"{name} was {_short(before)}, is {_short(after)}")
+    return changed
+
+
+def _changed_groups(old: Sequence[Content], new: Sequence[Content]) -> list[str]:
+    """What differs between the groups of two test sets, by their names; their order changes no score."""
+    before, after = ({group["name"]: group for group in groups} for groups in (old, new))
+    changed = []
+    for name in [*after, *(name for name in before if name not in after)]:
+        if name not in before or name not in after:
+            changed.append(f"group {name}: {'new' if name in after else 'gone'}")
+        else:
+            changed += [f"group {name}: {text}" for text in changed_settings(before[name], after[name])]
     return changed
 
 

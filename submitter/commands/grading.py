@@ -26,7 +26,7 @@ from submitter.commands.options import (
     quiet_config,
     with_options,
 )
-from submitter.errors import MessageNotUnderstood, Unavailable
+from submitter.errors import MessageNotUnderstood, NotThereYet, Unavailable
 from submitter.model import AssignmentRef, Comparison
 from submitter.points import points_text
 from submitter.protocol import parse_metadata_key
@@ -64,7 +64,11 @@ def process(key: str, dry_run: bool, as_json: bool) -> None:
         tempfile.TemporaryDirectory(prefix="submitter-process-") as work_dir,
         app.open_processor(config, work_dir=Path(work_dir)) as (processor, lease),
     ):
-        outcome = processor.process(submission, lease, dry_run=dry_run)
+        try:
+            outcome = processor.process(submission, lease, dry_run=dry_run)
+        except NotThereYet as exc:
+            listed = f"`submitter requeue --assignment {submission.ref} --dry-run`"
+            raise NotThereYet(f"{exc}: give the key as {listed} prints it; some begin with a slash") from exc
     if as_json:
         report, reason = outcome.report, outcome.reason
         terms = outcome.terms

@@ -1,6 +1,7 @@
 """This machine: the demo, the embedded services, what is missing, the executor image."""
 
 import os
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -46,7 +47,7 @@ def stack(env_file: Path | None) -> None:
             click.echo(lines, nl=False)
         else:
             _write_privately(env_file, lines)
-            click.echo(f"ready; to use it: set -a; . {env_file}; set +a", err=True)
+            click.echo(f"ready; to use it: set -a; . {shlex.quote(str(env_file.resolve()))}; set +a", err=True)
         try:
             while not ended.wait(1.0):  # a wait without end would keep Python from running the handler
                 pass

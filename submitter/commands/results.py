@@ -1,6 +1,7 @@
 """Who has what: tables, grade books, and reports as files."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -28,13 +29,22 @@ class SinceType(click.ParamType[datetime]):
         return since if since.tzinfo else since.replace(tzinfo=UTC)
 
 
+class VerdictType(click.Choice[str]):
+    """A verdict by its name in documents, or by the code that tables show."""
+
+    def __init__(self) -> None:
+        super().__init__([verdict.long_name for verdict in Verdict])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        codes = {verdict.code: verdict.long_name for verdict in Verdict}
+        return super().convert(codes.get(value, value), param, ctx)
+
+
 @click.command()
 @click.argument("subid", required=False)
 @click.option("--assignment", "ref", type=ASSIGNMENT, help="Those of this assignment.")
 @click.option("--state", type=click.Choice([str(state) for state in SubmissionState]), help="Those in this state.")
-@click.option(
-    "--verdict", type=click.Choice([verdict.long_name for verdict in Verdict]), help="Those with such a case."
-)
+@click.option("--verdict", type=VerdictType(), help="Those with such a case; its code, such as TLE, will do.")
 @click.option("--student", metavar="WHO", help="Those of one student: a token or an e-mail address.")
 @click.option("--since", type=SinceType(), metavar="WHEN", help="Those graded since, such as 2026-08-01; in UTC.")
 @click.option(
@@ -82,6 +92,7 @@ def results(
     With SUBID the whole of one, case by case.
     """
     from submitter import app
+    from submitter.reports.page import INDEX
 
     if as_csv and as_json:
         raise click.UsageError("give --csv or --json, not both.")
@@ -89,6 +100,8 @@ def results(
         raise click.UsageError(
             "--verdict and --try best go by hidden cases too, and would tell of them: not with --for student."
         )
+    if audience == "student" and html and (index := html / INDEX).exists():
+        raise click.UsageError(f"{index} is an admin's index, and tells of everybody: name another folder.")
     if subid is not None and not is_token(subid):
         raise click.UsageError(f"{subid!r} is no submission: 32 lower-case hexadecimal digits.")
     wanted = AccountFilter(
@@ -167,7 +180,12 @@ def _print_tables(accounts: Iterator[Account], *, in_full: bool) -> None:
     from submitter import tables
 
     if not in_full:
-        tables.print_accounts(accounts)
+        first = next(accounts, None)
+        if first is None:
+            told = "`submitter results` lists all submissions, `submitter cases list` all assignments"
+            click.echo(f"submitter: no submission is like that: {told}", err=True)
+        else:
+            tables.print_accounts(itertools.chain((first,), accounts))
         return
     is_there = False
     for account in accounts:

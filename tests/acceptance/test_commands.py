@@ -124,6 +124,10 @@ def test_process_grades_again_without_the_queue(world: World, no_daemon: None, p
     assert dry["score"] == 20.0
     results = submitted["key"].replace(".json", ".results.json")
     assert world.store.version(results) is None
+    other = submitter(world, "process", submitted["key"].removeprefix("/"), code=1)
+    assert f"`submitter requeue --assignment {LAB5} --dry-run`" in other.stderr, (
+        "where the keys as they are can be seen"
+    )
     submitter(world, "process", submitted["key"])
     stored = world.store.get(results, 1 << 20)
     assert stored is not None

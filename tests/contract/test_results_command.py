@@ -70,6 +70,29 @@ def documents(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def test_a_verdict_may_be_named_by_the_code_that_the_table_shows(course: list[str], run: Run) -> None:
+    assert run("--verdict", "RE") == run("--verdict", "runtime_error") != run("--verdict", "accepted")
+
+
+def test_a_folder_with_an_index_of_everybody_gets_no_pages_for_students(
+    course: list[str], run: Run, tmp_path: Path
+) -> None:
+    run("--html", tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "tells of everybody" in run("--html", tmp_path, "--for", "student", code=2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_who_asks_for_what_is_not_there_is_told(
+    course: list[str], run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["results", "--student", "nobody@example.edu"])
+    captured = capsys.readouterr()
+    assert (caught.value.code, captured.out) == (0, "")
+    assert "no submission is like that" in captured.err
+
+
 def test_the_table_has_a_line_for_each_that_is_named(course: list[str], run: Run) -> None:
     for subid in course:
         assert subid in run()

@@ -192,7 +192,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["results", "--csv", "--json"], "--csv or --json"),
         (["results", "x"], "no submission"),
         (["results", "--state", "failed"], "'--state'"),
-        (["results", "--verdict", "WA"], "'--verdict'"),
+        (["results", "--verdict", "BAD"], "'--verdict'"),
         (["results", "--try", "first"], "'--try'"),
         (["results", "--for", "everybody"], "'--for'"),
         (["results", "--for", "student", "--try", "best"], "would tell of them"),
