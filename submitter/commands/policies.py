@@ -18,7 +18,7 @@ from submitter.commands.options import (
     quiet_config,
 )
 from submitter.errors import AssignmentRefused
-from submitter.model import AssignmentRef, Checker
+from submitter.model import Assignment, AssignmentRef
 from submitter.policy import Feedback, Late, Policy, Tries, parse_due
 
 T = TypeVar("T")
@@ -69,16 +69,15 @@ def assignment_set(
         policy = dataclasses.replace(known.policy if known else Policy(), **changes)  # type: ignore[arg-type]
         if known is None or not store.save_policy(ref, policy):
             raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
-    _print_policy(ref, policy, as_json, known.checker)
+    _print_settings(dataclasses.replace(known, policy=policy), as_json)
 
 
 @assignment.command("show")
 @click.argument("ref", type=ASSIGNMENT, metavar="A/E/P")
 @as_json
 def assignment_show(ref: AssignmentRef, as_json: bool) -> None:
-    """The settings, as `set` takes them."""
-    known = cases_to_check(quiet_config(DATABASE), None, ref)
-    _print_policy(ref, known.policy, as_json, known.checker)
+    """All settings: deadline, tries and feedback as `set` takes them, comparison, limits, files and the others."""
+    _print_settings(cases_to_check(quiet_config(DATABASE), None, ref), as_json)
 
 
 @click.command()
@@ -130,20 +129,34 @@ def _parsed(option: str, text: str, parse: Callable[[str], T], off: T | None) ->
 assignment.add_command(checker)
 
 
-def _print_policy(ref: AssignmentRef, policy: Policy, as_json: bool, checker: Checker | None) -> None:
+def _print_settings(known: Assignment, as_json: bool) -> None:
+    """All that can be set of an assignment, its cases and groups apart."""
     from submitter import tables
 
-    told = {
+    policy, checker, supplies = known.policy, known.checker, known.supplies
+    limits = dataclasses.asdict(known.limits)
+    ways: dict[str, str | None] = {
+        "language": known.language,
+        "input_mode": str(known.input_mode),
+        "comparison": str(known.comparison),
+        "checker": None
+        if checker is None
+        else " ".join((checker.language, *checker.arguments, *(["(interactive)"] if checker.interactive else []))),
+        "main_file": supplies.main_file,
+        "files": f"an archive of {len(supplies.archive)} bytes" if supplies.archive is not None else None,
+        "preload": ",".join(supplies.preload) or None,
+        "notices": "on" if known.notices else "off",
+    }
+    rules = {
         "due": policy.due_at.isoformat() if policy.due_at else None,
         "late": str(policy.late) if policy.late else None,
         "tries": str(policy.tries) if policy.tries else None,
         "feedback": str(policy.feedback),
         "published": policy.published_at.isoformat() if policy.published_at else None,
-        "checker": None
-        if checker is None
-        else " ".join((checker.language, *checker.arguments, *(["(interactive)"] if checker.interactive else []))),
     }
     if as_json:
-        print_json({"assignment": str(ref), **told})
+        print_json({"assignment": str(known.ref), **ways, "limits": limits, **rules})
     else:
-        tables.print_table(str(ref), ["setting", "is"], [(name, text or NONE) for name, text in told.items()])
+        measured = {name: f"{value:.12g}" for name, value in limits.items()}
+        rows = [(name, text or NONE) for name, text in {**ways, **measured, **rules}.items()]
+        tables.print_table(str(known.ref), ["setting", "is"], rows)

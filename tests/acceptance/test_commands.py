@@ -299,12 +299,14 @@ def test_feedback_that_is_held_back_is_published(world: World, daemon: RealDaemo
         (folder / file).write_text(text)
     program = tmp_path / "square.py"
     program.write_text(SQUARE)
-    submitter(world, "cases", "import", str(folder), "--assignment", name)
+    settings = ["--input-mode", "arguments", "--comparison", "whitespace", "--time-limit", "3"]
+    submitter(world, "cases", "import", str(folder), "--assignment", name, *settings)
     held_back = "test: everything; grade: nothing, everything once published"
     changes = ["--due", "2020-01-01T00:00Z", "--late", "10% per day, floor 50%", "--tries", "1 per day"]
     [told] = documents(submitter(world, "assignment", "set", name, *changes, "--feedback", held_back, "--json"))
     assert (told["due"], told["feedback"]) == ("2020-01-01T00:00:00+00:00", held_back)
     assert documents(submitter(world, "assignment", "show", name, "--json")) == [told]
+    assert (told["input_mode"], told["comparison"], told["limits"]["cpu_time_s"]) == ("arguments", "whitespace", 3)
     assert "10% per day, floor 50%" in submitter(world, "assignment", "show", name).stdout
     [told] = documents(submitter(world, "assignment", "set", name, "--tries", "none", "--json"))
     assert (told["tries"], told["late"]) == (None, "10% per day, floor 50%")
