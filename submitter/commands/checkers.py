@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from submitter.commands.options import ASSIGNMENT, DATABASE, as_json, cases_to_check, print_json, quiet_config
+from submitter.commands.options import (
+    ASSIGNMENT,
+    DATABASE,
+    as_json,
+    cases_to_check,
+    no_assignment,
+    print_json,
+    quiet_config,
+)
 from submitter.errors import AssignmentRefused
 from submitter.model import AssignmentRef, Checker
 
@@ -65,7 +73,7 @@ def checker(
                 runner.close()
     with app.open_cases(config) as store:
         if not store.save_checker(ref, made):
-            raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
+            raise no_assignment(ref)
     if as_json:
         told = {"checker": made and made.language, "interactive": interactive, "does_not_accept": not_accepted}
         print_json({"assignment": str(ref), **told})

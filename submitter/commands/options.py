@@ -172,8 +172,15 @@ def cases_to_check(config: Config, folder: Path | None, ref: AssignmentRef | Non
     with app.open_cases(config) as store:
         assignment = store.load_assignment(ref)
     if assignment is None:
-        raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
+        raise no_assignment(ref)
     return assignment
+
+
+def no_assignment(ref: AssignmentRef) -> AssignmentRefused:
+    """What to say of an assignment that is not there, to whoever might have been about to make it."""
+    return AssignmentRefused(
+        f"no assignment {ref}: `submitter cases list` shows those that are there, `submitter cases import` makes one"
+    )
 
 
 @contextlib.contextmanager

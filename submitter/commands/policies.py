@@ -13,11 +13,11 @@ from submitter.commands.options import (
     DATABASE,
     as_json,
     cases_to_check,
+    no_assignment,
     print_json,
     progress,
     quiet_config,
 )
-from submitter.errors import AssignmentRefused
 from submitter.model import Assignment, AssignmentRef
 from submitter.policy import Feedback, Late, Policy, Tries, parse_due
 
@@ -68,7 +68,7 @@ def assignment_set(
         known = store.load_assignment(ref)
         policy = dataclasses.replace(known.policy if known else Policy(), **changes)  # type: ignore[arg-type]
         if known is None or not store.save_policy(ref, policy):
-            raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
+            raise no_assignment(ref)
     _print_settings(dataclasses.replace(known, policy=policy), as_json)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from submitter.commands.options import ASSIGNMENT, DATABASE, as_json, print_json, quiet_config
+from submitter.commands.options import ASSIGNMENT, DATABASE, as_json, no_assignment, print_json, quiet_config
 from submitter.config import Config
 from submitter.errors import AssignmentRefused, NotBegun, SandboxUnavailable
 from submitter.model import Assignment, AssignmentRef
@@ -117,7 +117,7 @@ def _try_preload(config: Config, modules: tuple[str, ...]) -> None:
 def _known(store: CaseStore, ref: AssignmentRef) -> Assignment:
     assignment = store.load_assignment(ref)
     if assignment is None:
-        raise AssignmentRefused(f"no assignment {ref}: `submitter cases list` shows those that are there")
+        raise no_assignment(ref)
     return assignment
 
 

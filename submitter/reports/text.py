@@ -66,7 +66,7 @@ def escaped(character: str) -> str:
 
 def reason_of(case: CaseAccount) -> str:
     """Why a case ended as it did, in words, harmless; only the verdict's where nothing more is to be seen."""
-    return plain(results.reason_of(case), 2 * SHOWN_TEXT_CHARS)
+    return plain(results.reason_of(case), 2 * SHOWN_TEXT_CHARS).rstrip("\n")
 
 
 def compiler_message(account: Account) -> str | None:

@@ -329,7 +329,7 @@ def test_feedback_that_is_held_back_is_published(world: World, daemon: RealDaemo
     refused = submitter(world, "publish", "--assignment", "m.soltys/aws_labs/none_such", code=1)
     assert "cases list" in refused.stderr
     refused = submitter(world, "assignment", "set", "m.soltys/aws_labs/none_such", "--tries", "none", code=1)
-    assert "cases list" in refused.stderr
+    assert "cases list` shows those that are there, `submitter cases import` makes one" in refused.stderr
 
 
 @pytest.mark.parametrize("sandbox_name", ["bubblewrap"], indirect=True)

@@ -89,6 +89,7 @@ def test_what_a_tool_said_is_told_and_compared_with_nothing() -> None:
         assert "not proved" in shown
         assert "line 2: no type" in shown
         assert "+ line" not in shown
+    assert shown_terminal.endswith("line 2: no type"), "and no empty line after it"
     assert "expected" not in shown_page.partition("<section>")[2]
     assert json.loads(RENDERERS["json"](told))["cases"][0]["step"] == "prove"
 
