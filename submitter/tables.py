@@ -77,6 +77,11 @@ def group_or_role(case: TestCase) -> str:
     return case.group or ("" if case.role is CaseRole.REGULAR else str(case.role))
 
 
+def own_limits(case: TestCase) -> str:
+    """The limits that a case has in the place of its assignment's, as SQL and `grading.toml` name them."""
+    return ", ".join(f"{name} {points_text(value)}" for name, value in case.limits.given().items())
+
+
 def print_groups(groups: Sequence[GroupResult]) -> None:
     """What each group was worth, if there are any."""
     if groups:

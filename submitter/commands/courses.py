@@ -221,10 +221,12 @@ def cases_list(ref: AssignmentRef | None, as_json: bool) -> None:
                     case.expected,
                     points_text(case.points),
                     tables.group_or_role(case),
+                    tables.own_limits(case),
                 )
                 for case in listed
             ]
-            tables.print_table(str(ref), ["case", "input", "expected", "points.", "group"], rows)
+            columns = ["case", "input", "expected", "points.", "group or role", "limits of its own"]
+            tables.print_table(str(ref), columns, rows)
         return
     with app.open_cases(config) as store:
         summaries = store.list_assignments()
