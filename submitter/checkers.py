@@ -85,7 +85,8 @@ def check_checker(checker: Checker) -> None:
     """
     if checker.language not in languages():
         raise AssignmentRefused(
-            f"no language {checker.language} for a checker; there is {', '.join(languages())}: name it with --language"
+            f"no language {checker.language} for a checker; there is {', '.join(languages())}: "
+            "name one of these: `submitter assignment checker --language`, submitter.set_checker(…) or grading.toml"
         )
     size = len(checker.program.encode(errors="surrogatepass"))
     if not checker.program.strip():

@@ -33,6 +33,8 @@ from submitter.test_sets import Ingredients, Recipe, program_digest
 from submitter.verdict import summarize
 from submitter.workdir import work_directory
 
+_RENAME = "set another with `submitter assignment files --main-file` or submitter.set_main_file(…)"
+
 MAX_ARGUMENT_BYTES = 131_071  # Linux: MAX_ARG_STRLEN, 32 pages, with the final NUL
 
 
@@ -85,6 +87,7 @@ def job_of(assignment: Assignment, program: bytes, name: str) -> Job:
         check_main_file(assignment)
         if assignment.checker is not None:
             check_checker(assignment.checker)
+    with _for_students(may_quote_cases=True):
         return Job(
             program=program,
             file_name=supplies.main_file or language.file_name or name + language.extension,
@@ -241,9 +244,7 @@ def check_assignment(assignment: Assignment) -> None:
     """
     if not assignment.cases:
         raise AssignmentRefused(f"{assignment.ref} has no cases")
-    if assignment.language not in languages():
-        known = ", ".join(languages())
-        raise AssignmentRefused(f"{assignment.ref}: no language {assignment.language}; there is {known}")
+    check_language(assignment)
     check_main_file(assignment)
     check_groups(assignment.cases, assignment.groups)
     if assignment.checker is not None:
@@ -252,6 +253,20 @@ def check_assignment(assignment: Assignment) -> None:
         _check_step(assignment, case)
         case_input(assignment.input_mode, case)
         check_expected(assignment, case)
+
+
+def check_language(assignment: Assignment) -> None:
+    """
+    See that an assignment's language is one of those that there are.
+
+    Raises:
+        AssignmentRefused: it is not.
+    """
+    if assignment.language not in languages():
+        raise AssignmentRefused(
+            f"{assignment.ref}: no language {assignment.language}; there is {', '.join(languages())}: "
+            "set one with submitter.add_assignment(…, language => '…') or `submitter cases import --language`"
+        )
 
 
 def check_main_file(assignment: Assignment) -> None:
@@ -272,11 +287,12 @@ def check_main_file(assignment: Assignment) -> None:
         )
     if language.file_name is not None and main_file != language.file_name:
         raise AssignmentRefused(
-            f"{assignment.ref}: a program in {language.name} is called {language.file_name}, not {main_file}"
+            f"{assignment.ref}: a program in {language.name} is called {language.file_name}, not {main_file}; {_RENAME}"
         )
     if not main_file.endswith(language.extension):
         raise AssignmentRefused(
-            f"{assignment.ref}: a program in {language.name} ends with {language.extension}, which {main_file} does not"
+            f"{assignment.ref}: a program in {language.name} ends with {language.extension}, which {main_file} "
+            f"does not; {_RENAME}"
         )
 
 
@@ -356,13 +372,13 @@ def _input_of(assignment: Assignment, case: TestCase) -> CaseInput:
 
 
 @contextlib.contextmanager
-def _for_students() -> Iterator[None]:
-    """The admin's faults, in words for students."""
+def _for_students(*, may_quote_cases: bool = False) -> Iterator[None]:
+    """The admin's faults, in words for students; of what may quote cases, the log is told only where to look."""
     try:
         yield
     except AssignmentRefused as exc:
         raise SubmissionRejected(
             "The assignment's test cases are faulty, so nothing can be graded. "
             "Tell your instructor, then submit again.",
-            detail=f"the cases or the checker are faulty: `submitter check` says how\n{exc}",
+            detail=f"a case is faulty: `submitter check` says which\n{exc}" if may_quote_cases else str(exc),
         ) from exc

@@ -33,7 +33,7 @@ from submitter.errors import (
     SubmitterError,
     Unavailable,
 )
-from submitter.grading import Grader
+from submitter.grading import Grader, check_language
 from submitter.languages import languages
 from submitter.lease import Lease
 from submitter.model import Assignment, Metadata, SubmissionKey
@@ -173,11 +173,14 @@ class SubmissionProcessor:
                 f"There is no assignment {key.ref.assignment} in {key.ref.event}. "
                 "Check where you submitted, or tell your instructor."
             )
-        if assignment.language not in languages():
+        try:
+            check_language(assignment)
+        except AssignmentRefused as exc:
             raise SubmissionRejected(
                 f"The assignment asks for programs in {assignment.language}, which cannot be graded here. "
-                "Tell your instructor, then submit again."
-            )
+                "Tell your instructor, then submit again.",
+                detail=str(exc),
+            ) from exc
         attempt.language = metadata.language or assignment.language
         if attempt.language != assignment.language:
             raise SubmissionRejected(f"This assignment takes programs in {assignment.language} only.")

@@ -78,7 +78,9 @@ def test_a_new_assignment_has_the_defaults_of_the_model(
 def test_a_main_file_is_set_and_taken_away(postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]) -> None:
     _call(sql, f"add_assignment({NAMES})")
     answer = _call(sql, f"set_main_file({NAMES}, 'main.py')")
-    assert answer == "programs are called main.py; archives with such a file are taken"
+    assert str(answer).startswith(
+        "programs are called main.py; archives with such a file are taken. Whether python can"
+    )
     assert postgres_store.load_assignment(REF) == Assignment(ref=REF, cases=(), supplies=Supplies(main_file="main.py"))
     for wrong in ("a/main.py", "main", "-x.py", "m" * 65 + ".py"):
         assert "main_file_is_a_plain_name" in _refusal(sql, f"set_main_file({NAMES}, '{wrong}')")
@@ -262,6 +264,49 @@ def test_every_table_view_and_function_explains_itself(sql: psycopg.Connection[D
         """
     ).fetchall()
     assert silent == []
+
+
+def test_a_value_that_a_constraint_refuses_is_refused_with_what_to_do(
+    postgres_store: PostgresCaseStore, sql: psycopg.Connection[DictRow]
+) -> None:
+    postgres_store.save_assignment(replace(SQUARES, groups=(Group("a"),)))
+    for call, advice in (
+        ("add_assignment('a/b', 'e', 'n')", "of m.soltys/aws_labs/lab6_sum, that is m.soltys"),
+        ("add_assignment({}, input_mode => 'tty')", "Write argument .*, arguments .* or stdin"),
+        ("add_assignment({}, comparison => 'fuzzy')", "Write exact, trailing_blanks, whitespace"),
+        ("add_assignment(NULL, 'e', 'n')", "admin has to have a value"),
+        ("add_case({}, 'test', '1', '1', -1)", "whose role is penalty"),
+        ("add_case({}, 'test', NULL, '1')", "input has to have a value"),
+        ("add_prove_case({}, 'test', -1)", "whose role is penalty"),
+        ("replace_cases({}, 'test', ARRAY['1'], ARRAY['1'], -1)", "whose role is penalty"),
+        ("change_cases({}, 'test', ARRAY[1], group_name => 'x')", "Make the group first"),
+        ("set_checker({}, ' ')", "Give the text of a program"),
+        ("set_deadline({}, now(), 0)", "Write percent => 10"),
+        ("set_feedback({}, 'test', 'all')", "nothing, verdict, points, diff, everything"),
+        ("set_group({}, 'a', 'best')", "Write sum .*, minimum .* or all_or_nothing"),
+        ("set_group({}, 'a', depends_on => ARRAY['x'])", "Make that group first"),
+        ("set_main_file({}, 'main')", "main.py, main.c, Main.java"),
+        ("set_preload({}, 'a, b')", "without blanks: 'numpy,xml.dom'"),
+        ("set_tries({}, 0)", "Write how many uploads"),
+    ):
+        with pytest.raises(psycopg.Error) as caught:
+            _call(sql, call.format(NAMES))
+        told = caught.value.diag
+        assert re.search(advice, str(told.message_hint)), call
+        assert told.message_detail is None, "the whole row is not what an admin asked for"
+
+
+def test_every_constraint_on_what_an_admin_writes_says_what_to_do(sql: psycopg.Connection[DictRow]) -> None:
+    silent = sql.execute(
+        """
+        SELECT conname AS name FROM pg_constraint
+        WHERE connamespace = 'submitter'::regnamespace AND obj_description(oid, 'pg_constraint') IS NULL
+          AND (contypid <> 0 OR contype = 'c' AND conrelid IN (
+              'submitter.assignments'::regclass, 'submitter.test_cases'::regclass, 'submitter.case_groups'::regclass,
+              'submitter.checkers'::regclass))
+        """
+    ).fetchall()
+    assert [row["name"] for row in silent] == ["case_groups_position_check"]  # no admin writes it
 
 
 # -- deadlines, tries, feedback -----------------------------------------------------------------------------------

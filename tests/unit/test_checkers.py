@@ -84,7 +84,7 @@ def test_a_language_names_the_file_as_its_programs_are_named() -> None:
         (Checker(program="", language="python"), "is empty"),
         (Checker(program=" \n", language="python"), "is empty"),
         (Checker(program="x" * (MIB + 1), language="python"), "at most"),
-        (Checker(program="x", language="cobol"), "no language cobol"),
+        (Checker(program="x", language="cobol"), r"no language cobol for a checker; there is python, .*set_checker\("),
         (Checker(program="x\0", language="python"), "the checker holds a character"),
         (Checker(program="x", language="python", arguments=("\ud800",)), "an argument of the checker holds"),
     ],

@@ -328,7 +328,7 @@ def test_sound_assignment_passes_the_check() -> None:
     ("faulty", "why"),
     [
         (Assignment(ref=AssignmentRef("a", "e", "p"), cases=()), "a/e/p has no cases"),
-        (assignment(language="cobol"), "no language cobol"),
+        (assignment(language="cobol"), "no language cobol; there is python, .*add_assignment"),
         (assignment(CASES[0], TestCase(TEST, 2, "'", ""), input_mode=InputMode.ARGUMENTS), "test 2"),
         (
             assignment(CASES[0], TestCase(TEST, 2, "", "(9"), comparison=Comparison.parse("regex")),

@@ -38,6 +38,7 @@ from submitter.outcomes import Outcome
 from submitter.ports import Delivery
 from submitter.processing import SubmissionProcessor
 from submitter.runs import CaseInput, Job, Role, RunResult
+from submitter.supplies import Supplies
 from submitter.workdir import work_directory
 
 SUBID = "0123456789abcdef" * 2
@@ -591,3 +592,33 @@ def test_what_is_wrong_with_an_assignment_is_kept_for_its_staff_and_logged_witho
     assert outcome.detail is not None
     assert outcome.detail.endswith("\nthe answer was SECRET")
     assert b"SECRET" not in world.store.objects[KEY.results].data
+
+
+def to_be_called_what_python_cannot(world: World) -> None:
+    world.cases.save_assignment(Assignment(ref=REF, cases=CASES, supplies=Supplies(main_file="main.txt")))
+    world.upload()
+
+
+def with_a_checker_in_no_language(world: World) -> None:
+    made = Assignment(ref=REF, cases=CASES, checker=Checker(program="x", language="pyton"))
+    world.cases.load_assignment = lambda ref: made  # type: ignore[method-assign]  # as SQL stored it
+    world.upload()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "why"),
+    [
+        (in_a_language_of_a_later_version, "no language cobol; there is python, "),
+        (to_be_called_what_python_cannot, "ends with .py, which main.txt does not; set another with "),
+        (with_a_checker_in_no_language, "no language pyton for a checker; there is python, "),
+        (with_faulty_cases, "a case is faulty: `submitter check` says which"),  # not how: that quotes the case
+    ],
+)
+def test_what_sql_let_an_assignment_say_is_named_to_its_staff(
+    world: World, prepare: Callable[[World], None], why: str
+) -> None:
+    prepare(world)
+    with capture_logs() as logged:
+        assert world.process().state == "rejected"
+    [refused] = [line for line in logged if line["event"] == "assignment_refused"]
+    assert why in refused["reason"]

@@ -124,7 +124,11 @@ def test_an_assignment_s_files_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("language", "name", "words"),
-    [("python", "main.c", r"ends with \.py"), ("java", "Other.java", r"is called Main\.java"), ("c", "main.c", None)],
+    [
+        ("python", "main.c", r"ends with \.py, which main\.c does not; set another with .*set_main_file"),
+        ("java", "Other.java", r"is called Main\.java, not Other\.java; set another with .*set_main_file"),
+        ("c", "main.c", None),
+    ],
 )
 def test_a_main_file_fits_the_language(language: str, name: str, words: str | None) -> None:
     made = assignment(language=language, supplies=Supplies(main_file=name))
