@@ -3,8 +3,8 @@ The `submitter` command: arguments in, exit code out.
 
 Exit codes: 0 done, 1 could not, 2 wrong use or settings; `check` ends with 3
 when some program did not pass everything, `cases verify` when some solution
-was not judged as its jury expects. Data goes to standard output, all
-else to standard error.
+was not judged as its jury expects, `submit --wait` when the submission was
+rejected. Data goes to standard output, all else to standard error.
 """
 
 import os

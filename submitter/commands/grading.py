@@ -27,11 +27,11 @@ from submitter.commands.options import (
     with_options,
 )
 from submitter.errors import MessageNotUnderstood, NotThereYet, Unavailable
-from submitter.model import AssignmentRef, Comparison
+from submitter.model import AssignmentRef, Comparison, SubmissionState
 from submitter.points import points_text
 from submitter.protocol import parse_metadata_key
 
-NOT_ALL_PASSED = 3
+NOT_ALL_PASSED = NOT_GRADED = 3  # it was judged, and is not what one hopes for
 
 
 @click.command()
@@ -202,8 +202,12 @@ def submit(
     language: str | None,
     wait_s: float | None,
     as_json: bool,
-) -> None:
-    """Upload a program as the front end does."""
+) -> int:
+    """
+    Upload a program as the front end does.
+
+    With --wait: 0 once it is graded, however many points it has, 3 if it is rejected, 1 without a result.
+    """
     from submitter import app, tables
     from submitter.languages import language_of_file, languages
     from submitter.upload import upload, wait_for_results
@@ -218,7 +222,7 @@ def submit(
             print_json({"subid": submitted.key.subid, "key": submitted.key.metadata})
         else:
             click.echo(f"uploaded {submitted.key.metadata}")
-        return
+        return 0
     document = wait_for_results(store, submitted, time.monotonic() + wait_s)
     if document is None:
         raise Unavailable(f"no result of {submitted.key.subid} within {wait_s:g} s; is a daemon running?")
@@ -226,3 +230,4 @@ def submit(
         print_json(document)
     else:
         tables.print_results(document)
+    return NOT_GRADED if document["state"] == SubmissionState.REJECTED else 0

@@ -44,7 +44,7 @@ def test_a_checker_from_the_admins_file_to_the_students_result(
     # Stored all the same, it rejects what it cannot judge, and tells the staff why.
     submitter(world, *run, "--no-verify")
     submit = ["submit", str(program), "--assignment", name, "--token", secrets.token_hex(16), "--wait", "60", "--json"]
-    [rejected] = documents(submitter(world, *submit))
+    [rejected] = documents(submitter(world, *submit, code=3))
     assert (rejected["state"], rejected["score"]) == ("rejected", 0.0)
     assert "not your program's fault" in rejected["reason"]
     ours = "attempt_id IN (SELECT attempt_id FROM submitter.history WHERE subid = %s)"

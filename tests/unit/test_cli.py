@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
+from submitter import app, upload
+from submitter.adapters.memory import MemoryResultStore
 from submitter.cli import main
 from submitter.config import SETTINGS
 from tests.unit.test_reports import read_junit
@@ -461,3 +463,28 @@ def test_a_docker_host_that_is_none_is_one_line(
     monkeypatch.setenv("DOCKER_HOST", host)
     assert exit_code("check", __file__, "--cases", str(tmp_path), "--sandbox", "docker") == 1
     assert "docker" in error_line(capsys).lower()
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        ({"state": "graded", "subid": SUBID, "score": 0.0, "max_score": 2.0, "tests": []}, 0),
+        ({"state": "rejected", "subid": SUBID, "reason": "Your program is empty."}, 3),
+        (None, 1),
+    ],
+)
+def test_submit_tells_a_grade_from_a_rejection_and_from_no_result(
+    program: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    result: dict[str, Any] | None,
+    code: int,
+) -> None:
+    monkeypatch.setenv("SUBMITTER_BUCKET", "b")
+    monkeypatch.setattr(app, "open_results", lambda _: MemoryResultStore())
+    monkeypatch.setattr(upload, "wait_for_results", lambda *_: result)
+    arguments = ["submit", program, "--assignment", "a/b/c", "--token", "a" * 32, "--wait", "1"]
+    assert exit_code(*arguments) == code
+    said = capsys.readouterr()
+    assert ("no result of" in said.err) == (result is None)
+    assert exit_code(*arguments, "--json") == code
