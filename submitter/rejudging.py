@@ -181,7 +181,8 @@ class Rejudger:
             score, most = published.terms.after_penalty(report.score), report.max_score
             change = change_of(item.old_score, item.old_max, score, most)
             if change is Change.FALLS and not batch.allow_drops:
-                raise _Left(f"would fall to {points_text(score)}/{points_text(most)}; --allow-drops lets it")
+                would = "fall to" if score < item.old_score else "be a smaller share of all points:"
+                raise _Left(f"would {would} {points_text(score)}/{points_text(most)}; --allow-drops lets it")
             outcome = self._publish(batch, published, report)
         except _Left as exc:
             return Applied(item, None, str(exc))

@@ -8,8 +8,9 @@ from submitter.commands.options import ASSIGNMENT, BUCKET, DATABASE, QUEUE, as_j
 from submitter.errors import Unavailable
 from submitter.model import AssignmentRef
 from submitter.points import points_text
-from submitter.test_sets import Change
+from submitter.test_sets import Change, PlanItem
 
+SMALLER_SHARE = "smaller share"
 ORDER = (Change.FALLS, Change.RISES, Change.NEEDS_RUN, Change.SAME)  # what somebody has to decide about comes first
 
 
@@ -66,7 +67,7 @@ def _plan(ref: AssignmentRef, as_json: bool) -> None:
         rows = [
             (
                 item.subid,
-                item.change.replace("_", " "),
+                _word(item),
                 _score(item.old_score, item.old_max),
                 _score(item.new_score, item.new_max),
                 "; ".join(item.reasons),
@@ -77,10 +78,21 @@ def _plan(ref: AssignmentRef, as_json: bool) -> None:
     counts = Counter(item.change for item in items)
     words = ("fall", "rise", "need a run", "stay")
     told = [f"{counts[change]} {text}" for change, text in zip(ORDER, words, strict=True)]
+    if shares := sum(_word(item) == SMALLER_SHARE for item in items):
+        told[0] += f" ({shares} in their share of all points alone)"
     click.echo(f"{', '.join(told)} with other verdicts or cases to see; {plan.unchanged} unchanged")
     if items:
         drops = ", and --allow-drops for those that fall" if counts[Change.FALLS] or counts[Change.NEEDS_RUN] else ""
         click.echo(f"plan {plan_id}: make it so with `submitter rejudge --apply {plan_id}`{drops}")
+
+
+def _word(item: PlanItem) -> str:
+    """What is seen to happen: a change may be one of the share that the points are of the most alone."""
+    if item.new_score is not None and item.change is Change.FALLS and item.new_score >= item.old_score:
+        return SMALLER_SHARE
+    if item.change is Change.RISES and item.new_score == item.old_score:
+        return "larger share"
+    return item.change.replace("_", " ")
 
 
 def _score(score: float | None, most: float | None) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,8 +17,9 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from submitter import app
+from submitter import app, planning
 from submitter.adapters.memory import FakeSandbox, MemoryResultStore, MemorySubmissionQueue
 from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
@@ -55,6 +57,7 @@ from submitter.test_sets import (
     Change,
     Ingredients,
     Plan,
+    PlanItem,
     Recipe,
     digest_of,
     may_be_judged_again,
@@ -490,7 +493,7 @@ def test_what_falls_after_a_run_needs_its_flag_too(world: World) -> None:
     world.grade(ADA, "square")
     world.change(*CASES, TestCase(CaseKind.GRADE, 2, "5", "26", 1.0))
     plan_id, _ = world.plan()
-    assert "would fall to 5/6" in (world.apply(plan_id)[ADA].problem or "")
+    assert "would be a smaller share of all points: 5/6; --allow-drops" in (world.apply(plan_id)[ADA].problem or "")
     assert world.document(ADA)["max_score"] == 5
     assert world.apply(plan_id, allow_drops=True)[ADA].problem is None
     assert world.document(ADA)["max_score"] == 6
@@ -858,6 +861,19 @@ def test_judged_anew_is_as_run_anew(
     assert rerun == most or any(one.stops_early or one.depends_on for one in groups)
 
 
+def test_a_token_that_nobody_registered_is_told_when_a_program_is_graded_and_not_again(world: World) -> None:
+    """The second time an admin looks on, who can do nothing about it there."""
+    world.cases._emails.clear()
+    with capture_logs() as graded:
+        world.grade(BOB, "double")
+    world.change(wrong(CASES[0], "6"), CASES[1])
+    plan_id, _ = world.plan()
+    with capture_logs() as logged:
+        assert world.apply(plan_id)[BOB].outcome is not None
+    assert [line["event"] for line in graded].count("tokens_unknown") == 1
+    assert [line["event"] for line in logged] == ["submission_rejudged"]
+
+
 # -- the command --------------------------------------------------------------------------------------------------
 
 
@@ -904,6 +920,43 @@ def test_the_command_shows_a_plan_and_makes_it_so(
     assert said.err == f"submitter: {ADA} would fall to 3/5; --allow-drops lets it\n"
     assert command("--apply", 1, "--allow-drops") == 0
     assert capsys.readouterr().out == "judged 1 anew; 1 had been before\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ((5, 5), (5, 6), "smaller share"),
+        ((3, 5), (4, 10), "smaller share"),
+        ((5, 5), (4, 4), "falls"),
+        ((4, 5), (4, 4), "larger share"),
+        ((4, 5), (5, 5), "rises"),
+    ],
+)
+def test_the_plan_says_that_points_fall_only_where_they_do(
+    world: World,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    old: tuple[float, float],
+    new: tuple[float, float],
+    word: str,
+) -> None:
+    item = PlanItem(
+        subid=ADA,
+        attempt_id=1,
+        change=change_of(*old, *new),
+        old_score=old[0],
+        old_max=old[1],
+        new_score=new[0],
+        new_max=new[1],
+    )
+    made = Plan(ref=REF, test_set=1, digest="", unchanged=0, items=(item,))
+    monkeypatch.setattr(planning, "make_plan", lambda *_: (1, made))
+    monkeypatch.setattr(planning, "why", lambda *_: [])
+    assert command("--assignment", REF, "--plan") == 0
+    shown = capsys.readouterr().out
+    assert f"{ADA} {word} " in re.sub(" +", " ", shown)
+    assert ("(1 in their share of all points alone)" in shown) == (word == "smaller share")
 
 
 def test_the_command_prints_data(world: World, command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
