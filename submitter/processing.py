@@ -266,7 +266,7 @@ class Publisher:
         None, and nothing recorded, if another result than the one `seen` lies there.
         """
         with sought.turn() as turn:
-            if turn.unknown_tokens:
+            if turn.unknown_tokens and sought.replaces is None:  # it was said when the program was graded
                 log.warning("tokens_unknown", count=turn.unknown_tokens)
             outcome = sought.outcome
             if outcome.report is not None:
