@@ -30,6 +30,7 @@ _LINES = {
     "expected": "red",
     "printed": "green",
 }
+_MOST_FINDINGS = 20  # lines of a tool's
 _MARKS = {Health.OK: ("ok", "green"), Health.ABSENT: ("--", "dim"), Health.BROKEN: ("!!", "bold red")}
 
 
@@ -141,7 +142,7 @@ def print_results(document: Mapping[str, Any]) -> None:
             test["name"],
             test["verdict"],
             points_text(test["score"]) if "score" in test else "",
-            test.get("output", "").strip().rpartition("\n")[2],
+            _last_line(test),
         )
         for test in document["tests"]
     ]
@@ -149,6 +150,8 @@ def print_results(document: Mapping[str, Any]) -> None:
     if document.get("penalty"):
         title += f", {points_text(document['penalty'] * 100)}% lost for being late"
     print_table(title, ["case", "verdict", "points.", ""], rows)
+    for test in document["tests"]:
+        _print_findings(test)
     if note := document.get("feedback", {}).get("note"):
         _console().print(Text(note))
     if groups := document.get("groups"):
@@ -157,6 +160,23 @@ def print_results(document: Mapping[str, Any]) -> None:
             for one in groups
         ]
         print_table("", ["group", "rule", "status", "points."], worth)
+
+
+def _last_line(test: Mapping[str, Any]) -> str:
+    """Of what is told of a case: of a traceback the error itself; of a proof what came of it, its findings follow."""
+    told = test.get("output", "").strip()
+    return str(told.partition("\n")[0] if test.get("step") == "prove" else told.rpartition("\n")[2])
+
+
+def _print_findings(test: Mapping[str, Any]) -> None:
+    """What the tool that should have proved a program found, if its student may see that."""
+    _, _, said = test.get("output", "").strip().partition("\n")
+    if test.get("step") != "prove" or not said:
+        return
+    lines = said.splitlines()
+    if len(lines) > _MOST_FINDINGS:
+        lines = ["… (results.json has all of it)", *lines[-_MOST_FINDINGS:]]  # tools begin with their own name
+    _console().print(Text("\n".join((f"{test['name']}:", *(f"  {line}" for line in lines)))))
 
 
 def print_account(account: Account) -> None:
