@@ -70,6 +70,19 @@ def assignment_set(
         if known is None or not store.save_policy(ref, policy):
             raise no_assignment(ref)
     _print_settings(dataclasses.replace(known, policy=policy), as_json)
+    if waiting := _waiting_for_due(policy):
+        click.echo(
+            f"submitter: {' and '.join(waiting)} will change nothing without a due date: set one with --due TIME",
+            err=True,
+        )
+
+
+def _waiting_for_due(policy: Policy) -> list[str]:
+    """The settings, by their option, that say what happens after a due date that there is not."""
+    if policy.due_at is not None:
+        return []
+    waits = any(stages.after_due is not None for stages in (policy.feedback.test, policy.feedback.grade))
+    return (["--late"] if policy.late else []) + (["`after due` in --feedback"] if waits else [])
 
 
 @assignment.command("show")

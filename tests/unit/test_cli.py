@@ -1,5 +1,6 @@
 """The command line: exit codes, one line for every error, and data that machines can read."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,8 +14,10 @@ import structlog
 
 from submitter import app, upload
 from submitter.adapters.memory import MemoryResultStore
+from submitter.adapters.memory_cases import MemoryCaseStore
 from submitter.cli import main
 from submitter.config import SETTINGS
+from submitter.model import Assignment, AssignmentRef
 from tests.unit.test_reports import read_junit
 
 SUBID = "0123456789abcdef" * 2
@@ -488,3 +491,24 @@ def test_submit_tells_a_grade_from_a_rejection_and_from_no_result(
     said = capsys.readouterr()
     assert ("no result of" in said.err) == (result is None)
     assert exit_code(*arguments, "--json") == code
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--late", "10% per day"), "--late will change nothing without a due date: set one with --due TIME"),
+        (("--feedback", "grade: verdict, points after due"), "`after due` in --feedback will change nothing"),
+        (("--late", "10% per day", "--due", "2026-08-01T00:00Z"), ""),
+        (("--tries", "3 per day"), ""),
+    ],
+)
+def test_what_waits_for_a_due_date_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], told: str
+) -> None:
+    store = MemoryCaseStore()
+    store.save_assignment(Assignment(ref=AssignmentRef("a", "b", "c"), cases=()))
+    monkeypatch.setenv("SUBMITTER_DATABASE_URL", DATABASE_URL)
+    monkeypatch.setattr(app, "open_cases", lambda _: contextlib.nullcontext(store))
+    assert exit_code("assignment", "set", "a/b/c", *options) == 0
+    said = capsys.readouterr().err
+    assert (told in said) if told else not said
