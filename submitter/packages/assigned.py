@@ -224,12 +224,14 @@ def _with_cases(assignment: Assignment) -> tuple[Group, ...]:
 
 
 def _lost(assignment: Assignment, format: str) -> Iterator[str]:
-    """What of an assignment's points a format has no word for, though the package can be written."""
+    """What of an assignment's cases and points a format has no word for, though the package can be written."""
     cases, groups = assignment.cases, assignment.groups
     if any(case.role is not CaseRole.REGULAR for case in cases):
         yield "bonus and penalty cases count nothing there"
     if any(case.limits.given() for case in cases):
         yield "limits of single cases"
+    if format == "dmoj" and any(case.kind is CaseKind.TEST for case in cases):
+        yield "which cases are test cases: it has no samples, so that imported again they are all grade cases"
     if format == "dmoj" and any(case.points == 0 for case in cases):
         yield "cases that are worth nothing: if one failed there, no other would be run"
     if format.startswith("icpc") and any(case.points and case.kind is CaseKind.TEST for case in cases):

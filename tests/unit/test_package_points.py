@@ -480,6 +480,7 @@ def test_what_a_format_has_no_word_for_is_told() -> None:
     assert all("bonus and penalty" in text and "limits of single cases" in text for text in told.values())
     assert {format for format, text in told.items() if "worth nothing" in text} == {"dmoj"}
     assert {format for format, text in told.items() if "points of test cases" in text} == {"icpc", "icpc-2023-07"}
+    assert {format for format, text in told.items() if "which cases are test cases" in text} == {"dmoj"}
     assert {format for format, text in told.items() if "stop early" in text} == {"icpc-2023-07", "polygon"}
     assert {format for format, text in told.items() if "worst case" in text} == {"polygon"}
     whole = replace(assignment, groups=(Group("g", ALL_OR_NOTHING),))
@@ -541,3 +542,18 @@ def test_a_polygon_group_without_tests_is_no_hindrance() -> None:
         ['group="1" points="5"'], [polygon_group("0", "each-test"), polygon_group("1", "complete-group", "0")]
     )
     assert read(files).groups == (Group("1", ALL_OR_NOTHING),)
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_open_cases_stay_open_where_nothing_else_is_told(format: str) -> None:
+    """A student of the imported assignment sees what one of the exported did, or whoever exports it knows better."""
+    cases = (TestCase(CaseKind.TEST, 1, "1", "x", 1.0), TestCase(CaseKind.GRADE, 1, "2", "x", 2.0))
+    made = Assignment(ref=REF, cases=cases, input_mode=InputMode.STDIN, comparison=Comparison.WHITESPACE)
+    problem = problem_of(made, format)
+    again = assignment_of(read(FORMATS[format].write(problem)), REF, 1.0)
+    is_told = any("test cases: it has no samples" in one for one in problem.left_out)
+    assert ([case.kind for case in again.cases] == [case.kind for case in cases]) != is_told
+
+
+def test_a_dmoj_archive_without_open_cases_has_none_to_tell_of() -> None:
+    assert problem_of(grouped((), (1.0, None)), "dmoj").left_out == ()
