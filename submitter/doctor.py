@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from submitter.config import Config
-from submitter.errors import ConfigError, SubmitterError
+from submitter.errors import ConfigError, ImageUnfit, SubmitterError
 from submitter.resources import resource
 
 LEAST_FREE_BYTES = 1 << 30  # in the work directory
@@ -86,6 +86,8 @@ def _docker(config: Config) -> str:
     except SubmitterError as exc:
         if config.sandbox == "docker":
             raise
+        if isinstance(exc, ImageUnfit):  # which says what to do; the engine is there
+            raise _Absent(str(exc)) from exc
         raise _Absent(f"{exc} (on Debian: apt-get install docker.io, and your user in the group docker)") from exc
     return f"an engine answers and has {config.image}"
 

@@ -102,6 +102,10 @@ class SandboxUnavailable(Unavailable):
     """The sandbox could not run a case, or its executor broke the protocol."""
 
 
+class ImageUnfit(SandboxUnavailable):
+    """The engine is there, and has no executor image, or one of another version; the text says how to make it."""
+
+
 class ExecutorLost(SandboxUnavailable):
     """
     An executor that had started broke off, fell silent or broke the protocol in the middle of a case.

@@ -33,7 +33,7 @@ import docker.errors
 import requests
 import structlog
 
-from submitter.errors import ExecutorLost, SandboxUnavailable
+from submitter.errors import ExecutorLost, ImageUnfit, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
 from submitter.resources import resource
 from submitter.runs import Role
@@ -122,13 +122,11 @@ class DockerLauncher:
             self.image = str(found["Id"])
             labels = found["Config"].get("Labels") or {}
             if labels.get(SCRIPT_LABEL, script_digest()) != script_digest():
-                raise SandboxUnavailable(
+                raise ImageUnfit(
                     f"the image {self._image} holds another executeSubmission.py: run `submitter image build`"
                 )
         except docker.errors.ImageNotFound as exc:
-            raise SandboxUnavailable(
-                f"the engine has no image {self._image}: make it with `submitter image build`"
-            ) from exc
+            raise ImageUnfit(f"the engine has no image {self._image}: make it with `submitter image build`") from exc
         except _ENGINE_ERRORS as exc:
             raise SandboxUnavailable(f"the Docker engine does not answer: {_short(exc)}") from exc
 
@@ -152,9 +150,7 @@ class DockerLauncher:
             return DockerExecutor(self, self._api, name, attached, room)
         except docker.errors.ImageNotFound as exc:
             self.forget(name)
-            raise SandboxUnavailable(
-                f"the engine has no image {self._image}: make it with `submitter image build`"
-            ) from exc
+            raise ImageUnfit(f"the engine has no image {self._image}: make it with `submitter image build`") from exc
         except _ENGINE_ERRORS as exc:
             self.remove(name)
             if profile is not None and "apparmor" in str(exc).lower():

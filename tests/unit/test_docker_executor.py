@@ -10,6 +10,7 @@ import docker.errors
 import pytest
 from structlog.testing import capture_logs
 
+from submitter import doctor
 from submitter.executors.docker_executor import APPARMOR_PROFILE, SCRIPT_LABEL, DockerLauncher, script_digest
 from submitter.executors.pool import STANDARD_ROOM
 
@@ -69,3 +70,28 @@ def test_without_the_apparmor_profile_all_executors_that_start_at_once_start(eng
     assert len(executors) == len(engine.containers) == AT_ONCE
     assert not any(option.startswith("apparmor=") for options in engine.containers.values() for option in options)
     assert {line["event"] for line in lines} == {"apparmor_profile_missing"}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_image_that_is_missing_or_old_asks_for_an_image_and_not_for_docker(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    def inspect(_image: str) -> dict[str, Any]:
+        if not is_there:
+            raise docker.errors.ImageNotFound("no such image")
+        return {"Id": "sha256:1", "Config": {"Labels": {SCRIPT_LABEL: "another"}}}
+
+    monkeypatch.setattr(engine, "inspect_image", inspect)
+    found = next(one for one in doctor.examine({}) if one.what == "docker")
+    assert found.health is doctor.Health.ABSENT
+    assert "`submitter image build`" in found.text
+    assert "apt-get" not in found.text
+
+
+def test_an_engine_that_does_not_answer_may_not_be_installed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> dict[str, Any]:
+        raise docker.errors.DockerException("connection refused")
+
+    monkeypatch.setattr(engine, "info", refuse)
+    found = next(one for one in doctor.examine({}) if one.what == "docker")
+    assert "apt-get install docker.io" in found.text
