@@ -71,8 +71,8 @@ def graded(
         plan_id=plan_id,
     )
     result = CaseResult(TestCase(CaseKind.TEST, 1, "2", "4", 0.5), run, verdict, 0.0, run_key=run_key)
-    phases = Phases(fetch_s=0.1, wait_s=0.2, run_s=0.3, judge_s=0.4)
-    report = GradeReport((result,), 0.0, 0.5, 0.25, environment=HERE, phases=phases)
+    phases = Phases(fetch_s=0.1, wait_s=0.2, run_s=0.1 + 0.2, judge_s=0.4004)
+    report = GradeReport((result,), 0.0, 0.5, 1 / 3, environment=HERE, phases=phases)
     attempt_id = store.begin_attempt(start)
     publish(store, attempt_id, Outcome(report=report))
     return attempt_id
@@ -352,7 +352,10 @@ def test_the_history_names_what_a_result_came_of(postgres_store: CaseStore, sql:
     assert (line["test_set"], line["image"], line["isolation"]) == (1, HERE.image, HERE.isolation)
     assert line["limits"]["cpu_time_s"] == SQUARES.limits.cpu_time_s
     assert [line[f"{phase}_s"] for phase in ("fetch", "wait", "run", "judge")] == [0.1, 0.2, 0.3, 0.4]
-    assert 0 < line["publish_s"] < 10
+    assert line["execution_time_s"] == 0.333, "to the millisecond"
+    assert 0 <= line["publish_s"] < 10
+    [kept] = sql.execute("SELECT run_s, publish_s FROM submitter.results").fetchall()
+    assert (kept["run_s"], kept["publish_s"] > 0) == (0.1 + 0.2, True), "as it was measured"
 
 
 def test_cases_that_plain_sql_changes_are_another_version(
