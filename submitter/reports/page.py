@@ -194,8 +194,8 @@ def _measure(number: str, value: float, most: float) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    is_good = verdict is Verdict.ACCEPTED
-    return f'<span class="{"good" if is_good else "bad"}">{verdict.long_name.replace("_", " ")}</span>'
+    style = {Verdict.ACCEPTED: "good", Verdict.SKIPPED: "faint"}.get(verdict, "bad")  # not run is no failure
+    return f'<span class="{style}">{verdict.long_name.replace("_", " ")}</span>'
 
 
 def _details(account: Account) -> Iterator[str]:

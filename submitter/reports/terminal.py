@@ -74,7 +74,7 @@ def _case_lines(case: CaseAccount, comparison: Comparison | None) -> Iterator[Li
     if case.verdict is Verdict.ACCEPTED:
         yield Line("good", head)
         return
-    yield Line("bad", head)
+    yield Line("dim" if case.verdict is Verdict.SKIPPED else "bad", head)
     if case.texts is None or case.verdict is Verdict.COMPILE_ERROR:
         return
     if case.texts.input is not None and case.step is Step.RUN:

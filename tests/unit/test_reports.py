@@ -656,3 +656,11 @@ def test_the_terminal_shows_a_diff_with_visible_blanks_and_its_colours_roles() -
     assert ("expected", "    - a·b") in lines
     assert ("printed", "    + a→b") in lines
     assert ("bad", "test 1     WA  0/1  13 ms  9.0 MiB") in lines
+
+
+def test_a_case_that_was_not_run_is_neither_good_nor_bad() -> None:
+    told = account(case(Verdict.ACCEPTED), case(Verdict.SKIPPED, ordinal=2), case(Verdict.RUNTIME_ERROR, ordinal=3))
+    styles = re.findall('<span class="(good|bad|faint)">(accepted|skipped|runtime error)</span>', page.page(told))
+    assert set(styles) == {("good", "accepted"), ("faint", "skipped"), ("bad", "runtime error")}
+    roles = [line.role for line in terminal.account_lines(told) if line.text.startswith("test ")]
+    assert roles == ["good", "dim", "bad"]
