@@ -66,8 +66,8 @@ def hand_in(
     return subid
 
 
-def the_only(store: CaseStore, which: AccountFilter = AccountFilter(), *, with_texts: bool = False) -> Account:  # noqa: B008
-    [account] = store.list_accounts(which, with_texts=with_texts)
+def the_only(store: CaseStore, which: AccountFilter | None = None, *, with_texts: bool = False) -> Account:
+    [account] = store.list_accounts(which or AccountFilter(), with_texts=with_texts)
     return account
 
 
