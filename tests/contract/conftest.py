@@ -13,12 +13,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from _pytest.mark import ParameterSet
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 
 from submitter.adapters.postgres import PostgresCaseStore
 from submitter.embedded_aws import EmbeddedAws
+from submitter.executors.roles import SeparateSandboxes
 from submitter.ports import CaseStore
+from tests.conftest import make_sandboxes
 from tests.contract.case_stores import Witness
 from tests.gateway import TcpGateway, postgres_of
 
@@ -41,6 +44,28 @@ def bucket(aws: EmbeddedAws) -> str:
     name = f"bucket-{uuid4().hex}"
     aws.s3.create_bucket(Bucket=name)
     return name
+
+
+def _two_roles() -> list[ParameterSet]:
+    """At `strict` the walls are those of `box`, and starting is slow: in the long form."""
+    docker, long = [pytest.mark.docker], [pytest.mark.long]
+    return [
+        pytest.param(
+            (name, level),
+            id=f"{name}-{level}",
+            marks=(docker if name == "docker" else []) + (long if level == "strict" else []),
+        )
+        for name in ("docker", "bubblewrap")
+        for level in ("box", "strict")
+    ]
+
+
+@pytest.fixture(scope="module", params=_two_roles())
+def sandboxes(request: pytest.FixtureRequest) -> Iterator[SeparateSandboxes]:
+    """For students' programs and for those that judge them, each in turn."""
+    made = make_sandboxes(*request.param, executors=1)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=["memory", "postgres", "pgbouncer"])

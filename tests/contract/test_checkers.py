@@ -4,11 +4,9 @@ import dataclasses
 import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from submitter import checkers
 from submitter.errors import SubmissionRejected
@@ -41,27 +39,6 @@ sys.exit(42 if a + b == int(open(case).read()) else 43)
 """
 HONEST = b"import sys; print(1, int(sys.argv[1]) - 1)"
 FEW = Limits(cpu_time_s=2.0, wall_time_s=4.0, memory_bytes=128 * MIB, output_bytes=1000, file_bytes=4 * MIB)
-
-
-def _kinds() -> list[ParameterSet]:
-    """At `strict` the walls are those of `box`, and starting is slow: in the long form."""
-    docker, long = [pytest.mark.docker], [pytest.mark.long]
-    return [
-        pytest.param(
-            (name, level),
-            id=f"{name}-{level}",
-            marks=(docker if name == "docker" else []) + (long if level == "strict" else []),
-        )
-        for name in ("docker", "bubblewrap")
-        for level in ("box", "strict")
-    ]
-
-
-@pytest.fixture(scope="module", params=_kinds())
-def sandboxes(request: pytest.FixtureRequest) -> Iterator[SeparateSandboxes]:
-    made = make_sandboxes(*request.param, executors=1)
-    yield made
-    made.close()
 
 
 def python(program: str) -> Checker:

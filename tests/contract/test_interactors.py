@@ -1,11 +1,9 @@
 """Interactors in every sandbox: two programs that speak to each other, each of which may do so badly."""
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from submitter.errors import SubmissionRejected
 from submitter.exchanges import BOTH_WAITED
@@ -52,27 +50,6 @@ while True:
     else:
         low = (low + high) // 2 + 1
 """
-
-
-def _kinds() -> list[ParameterSet]:
-    """At `strict` in the long form."""
-    docker, long = [pytest.mark.docker], [pytest.mark.long]
-    return [
-        pytest.param(
-            (name, level),
-            id=f"{name}-{level}",
-            marks=(docker if name == "docker" else []) + (long if level == "strict" else []),
-        )
-        for name in ("docker", "bubblewrap")
-        for level in ("box", "strict")
-    ]
-
-
-@pytest.fixture(scope="module", params=_kinds())
-def sandboxes(request: pytest.FixtureRequest) -> Iterator[SeparateSandboxes]:
-    made = make_sandboxes(*request.param, executors=1)
-    yield made
-    made.close()
 
 
 def grade(

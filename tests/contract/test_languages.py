@@ -1,24 +1,21 @@
 """Programs in other languages than Python: built once, run in each case, with the walls of every case about both."""
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from benchmarks.compiled import CompiledLevel
-from submitter import languages as module
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.languages import languages
 from submitter.model import Ending, Limits
-from submitter.resources import resource
 from submitter.runs import CaseInput, Job, RunResult
 from submitter.toolchains import find_tool_chains
-from tests.conftest import languages_image, make_sandbox
+from tests import tool_chains
+from tests.tool_chains import kinds, languages_beside_ours, sandbox_with_tool_chains
 
 LIMITS = Limits(cpu_time_s=2.0, wall_time_s=6.0, memory_bytes=128 << 20)
 TWO, FIVE = ("3", "-4"), ("3", "-4", "5", "10", "0")  # in one box, and in two by turns
@@ -43,10 +40,8 @@ SQUARES = {
 }
 
 BUILT = "/usr/src/submitter"
-# What executor_image/ensure-image.sh puts into the image with tool chains; SUBMITTER_TEST_LANGUAGES says that
-# SUBMITTER_IMAGE has all of them.
+# What executor_image/ensure-image.sh puts into the image with tool chains.
 IN_IMAGE = frozenset(["bash", "c", "javascript"])
-ALL_IN_IMAGE = "SUBMITTER_TEST_LANGUAGES" in os.environ
 # Languages of the tests' own: their programs are shell scripts that are run as the build, so that a test says what a
 # build does; what it leaves is run.
 OWN_LANGUAGES = {
@@ -78,29 +73,19 @@ processes = 16
 """
 
 
-def _kinds() -> list[ParameterSet]:
-    docker = pytest.param(("docker", "box"), id="docker-box", marks=pytest.mark.docker)
-    return [docker, *(pytest.param(("bubblewrap", level), id=f"bubblewrap-{level}") for level in ("box", "strict"))]
-
-
-@pytest.fixture(scope="module", params=_kinds())
+@pytest.fixture(scope="module", params=kinds("box", "strict"))
 def sandbox(request: pytest.FixtureRequest) -> Iterator[ExecutorSandbox]:
-    sandbox = make_sandbox(*request.param, executors=1, image=None if ALL_IN_IMAGE else languages_image())
-    yield sandbox
-    sandbox.close()
+    with sandbox_with_tool_chains(*request.param) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def own_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As an operator adds them: files in executor_image/languages, beside Python's."""
-    folder = tmp_path / "executor_image" / "languages"
-    shutil.copytree(resource("executor_image") / "languages", folder)
-    for name, text in OWN_LANGUAGES.items():
-        (folder / f"{name}.toml").write_text(f"{text}{'' if 'version' in text else OWN_VERSION}{OWN_LIMITS}")
-    monkeypatch.setattr(module, "resource", lambda name: tmp_path / name)
-    languages.cache_clear()
-    yield
-    languages.cache_clear()
+    texts = {
+        name: f"{text}{'' if 'version' in text else OWN_VERSION}{OWN_LIMITS}" for name, text in OWN_LANGUAGES.items()
+    }
+    with languages_beside_ours(texts, tmp_path, monkeypatch):
+        yield
 
 
 Run = Callable[..., list[RunResult]]
@@ -126,13 +111,7 @@ def run(sandbox: ExecutorSandbox) -> Run:
 
 
 def need(name: str, sandbox: ExecutorSandbox) -> None:
-    """Skip where the tool chain is not there; what the image should have must be there."""
-    program = languages()[name].version[0]
-    if sandbox.name == "docker":
-        if name not in IN_IMAGE and not ALL_IN_IMAGE:
-            pytest.skip(f"{program} is not in the image")
-    elif shutil.which(program, path="/usr/local/bin:/usr/bin:/bin") is None:
-        pytest.skip(f"{program} is not on the host")
+    tool_chains.need(languages()[name].version[0], sandbox, is_in_image=name in IN_IMAGE)
 
 
 # -- what a program gets and gives --------------------------------------------------------------------------------

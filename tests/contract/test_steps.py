@@ -1,14 +1,10 @@
 """Programs that are proved: by a tool that an operator's file names, with the walls of every case, and by real ones."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
-from submitter import languages as module
 from submitter.errors import NotBegun
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.grading import Grader
@@ -26,17 +22,15 @@ from submitter.model import (
     Verdict,
 )
 from submitter.outcomes import CaseResult
-from submitter.resources import resource
 from submitter.results import explain
 from submitter.runs import CaseInput, Job
 from submitter.toolchains import find_tool_chains
+from tests import tool_chains
 from tests.archives import zipped
-from tests.conftest import languages_image, make_sandbox
+from tests.tool_chains import kinds, languages_beside_ours, sandbox_with_tool_chains
 
-# For which languages executor_image/ensure-image.sh puts the tools into the image; with SUBMITTER_TEST_LANGUAGES,
-# SUBMITTER_IMAGE has all of them. One with CBMC is built on Debian trixie.
+# For which languages executor_image/ensure-image.sh puts the tools into the image; one with CBMC is built on trixie.
 IN_IMAGE = frozenset(["python"])
-ALL_IN_IMAGE = "SUBMITTER_TEST_LANGUAGES" in os.environ
 LIMITS = Limits(cpu_time_s=0.4, wall_time_s=3.0)
 PROOF = TestCase(CaseKind.TEST, 1, "", "", step=Step.PROVE)
 GRADED_PROOF = TestCase(CaseKind.GRADE, 1, "", "", 2.0, step=Step.PROVE)
@@ -69,29 +63,16 @@ OWN_LANGUAGES = {
 }
 
 
-def _kinds() -> list[ParameterSet]:
-    docker = pytest.param(("docker", "box"), id="docker-box", marks=pytest.mark.docker)
-    return [docker, pytest.param(("bubblewrap", "box"), id="bubblewrap-box")]
-
-
-@pytest.fixture(scope="module", params=_kinds())
+@pytest.fixture(scope="module", params=kinds("box"))
 def sandbox(request: pytest.FixtureRequest) -> Iterator[ExecutorSandbox]:
-    sandbox = make_sandbox(*request.param, executors=1, image=None if ALL_IN_IMAGE else languages_image())
-    yield sandbox
-    sandbox.close()
+    with sandbox_with_tool_chains(*request.param) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def own_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As an operator adds them: files in executor_image/languages, beside Python's."""
-    folder = tmp_path / "executor_image" / "languages"
-    shutil.copytree(resource("executor_image") / "languages", folder)
-    for name, text in OWN_LANGUAGES.items():
-        (folder / f"{name}.toml").write_text(text)
-    monkeypatch.setattr(module, "resource", lambda name: tmp_path / name)
-    languages.cache_clear()
-    yield
-    languages.cache_clear()
+    with languages_beside_ours(OWN_LANGUAGES, tmp_path, monkeypatch):
+        yield
 
 
 def grade(
@@ -109,14 +90,9 @@ def grade(
 
 
 def need(name: str, sandbox: ExecutorSandbox) -> None:
-    """Skip where the tool is not there; what the image should have must be there."""
     proof = languages()[name].proof
     assert proof is not None
-    if sandbox.name == "docker":
-        if name not in IN_IMAGE and not ALL_IN_IMAGE:
-            pytest.skip(f"{proof.version[0]} is not in the image")
-    elif shutil.which(proof.version[0], path="/usr/local/bin:/usr/bin:/bin") is None:
-        pytest.skip(f"{proof.version[0]} is not on the host")
+    tool_chains.need(proof.version[0], sandbox, is_in_image=name in IN_IMAGE)
 
 
 # -- a tool that an operator's file names -------------------------------------------------------------------------
