@@ -21,6 +21,7 @@ from pathlib import Path
 
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
+from submitter.executors.owner import is_gone, owner
 from submitter.languages import languages
 from submitter.resources import resource
 
@@ -29,6 +30,8 @@ END_TIMEOUT_S = 10.0  # for a killed bubblewrap to be gone
 SYSTEM_DIRECTORIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 NOBODY = "65534"
 PROGRAM_BYTES = 16 << 20
+OWNER = "SUBMITTER_OWNER"  # in the environment of a bubblewrap of ours, and of nothing that runs in it
+MOST_MARK_BYTES = 4096
 EXECUTOR_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}  # the executor's
 
 
@@ -39,7 +42,7 @@ class BubblewrapLauncher:
 
     def __init__(self, python: str | None = None, arguments: Sequence[str] = ()) -> None:
         """`arguments` are executeSubmission.py's own, beside --serve."""
-        self._bwrap = find_bwrap()
+        self._bwrap = os.path.realpath(find_bwrap())
         self._python = python or _find_python()
         self._arguments = arguments
         self._shown = sorted({path for one in languages().values() for pattern in one.shown for path in glob(pattern)})
@@ -55,7 +58,9 @@ class BubblewrapLauncher:
         """
         command = [*self._command(1 << 20), self._python, "-c", ""]
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False, env={OWNER: owner()}
+            )
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise SandboxUnavailable(f"bubblewrap does not start: {exc}") from exc
         if done.returncode != 0:
@@ -79,6 +84,7 @@ class BubblewrapLauncher:
                 stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,
                 pass_fds=[info_write],
+                env={OWNER: owner()},
             )
         except OSError as exc:
             ours.close()
@@ -94,7 +100,27 @@ class BubblewrapLauncher:
         pass  # nothing but this host
 
     def sweep(self) -> int:
-        return 0  # executors die with their parent and with their input: nothing can be left
+        """
+        Executors die with their parent and with their input; half-made ones do not.
+
+        A bubblewrap that dies with its daemon before it has let its child go on leaves that waiting for ever.
+        """
+        mark, swept = f"{OWNER}=".encode(), 0
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(process / "exe") != self._bwrap:
+                    continue
+                fd = os.pidfd_open(int(process.name))
+                try:
+                    with open(process / "environ", "rb") as file:
+                        words = file.read(MOST_MARK_BYTES).split(b"\0")
+                    marks = [word.removeprefix(mark).decode() for word in words if word.startswith(mark)]
+                    if marks and is_gone(marks[0]):
+                        signal.pidfd_send_signal(fd, signal.SIGKILL)
+                        swept += 1
+                finally:
+                    os.close(fd)
+        return swept
 
     def _command(self, file_bytes: int) -> list[str]:
         """The command line up to the program to run: the sandbox, and what it shows."""

@@ -17,7 +17,6 @@ was made and not heard of, or could not be removed, goes with the next sweep.
 import contextlib
 import hashlib
 import itertools
-import os
 import secrets
 import socket
 import struct
@@ -35,6 +34,7 @@ import structlog
 
 from submitter.errors import ExecutorLost, ImageUnfit, SandboxUnavailable
 from submitter.executors.link import Room, SocketLink, random_uid
+from submitter.executors.owner import is_gone, owner
 from submitter.resources import resource
 from submitter.runs import Role
 
@@ -375,7 +375,7 @@ def _labels() -> dict[str, str]:
         LABEL: "1",
         "submitter.host": socket.gethostname(),
         "submitter.boot": _boot_id(),
-        "submitter.owner": f"{os.getpid()}:{_start_time(os.getpid())}",
+        "submitter.owner": owner(),
         "submitter.created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -386,20 +386,11 @@ def _owner_is_dead(labels: dict[str, str]) -> bool:
         return False
     if labels.get("submitter.boot") != _boot_id():
         return True
-    pid, _, started = labels.get("submitter.owner", "").partition(":")
-    return not (pid.isdigit() and _start_time(int(pid)) == started)
+    return is_gone(labels.get("submitter.owner", ""))
 
 
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _start_time(pid: int) -> str:
-    """When a process started, in ticks since boot: with its pid it names a process for good. Empty if there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
 
 
 def _short(exc: BaseException) -> str:

@@ -2,9 +2,12 @@
 
 import contextlib
 import gc
+import json
 import os
 import re
 import runpy
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -21,9 +24,10 @@ from submitter.app import isolate
 from submitter.containment import find_leaks
 from submitter.errors import ExecutorLost, SandboxUnavailable
 from submitter.executors import docker_executor
-from submitter.executors.bubblewrap_executor import BubblewrapExecutor, BubblewrapLauncher
+from submitter.executors.bubblewrap_executor import OWNER, BubblewrapExecutor, BubblewrapLauncher
 from submitter.executors.docker_executor import DockerExecutor, DockerLauncher
 from submitter.executors.link import Executor
+from submitter.executors.owner import owner
 from submitter.executors.pool import STANDARD_ROOM, ExecutorPool, ask_for_boxes
 from submitter.executors.sandbox import ExecutorSandbox
 from submitter.executors.wire import PROBE, decode_alive
@@ -151,6 +155,35 @@ def test_a_sweep_takes_what_the_dead_left_and_spares_the_living() -> None:
         assert is_well(living)
     finally:
         living.close()
+
+
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_a_sweep_ends_a_sandbox_that_its_dead_owner_left_half_made(is_dead: bool) -> None:
+    """As when a daemon is killed while bubblewrap starts: what dies with its parent had not got so far."""
+    launcher = make_launcher("bubblewrap")
+    assert isinstance(launcher, BubblewrapLauncher)
+    says_owner = "from submitter.executors.owner import owner\nprint(owner())"
+    command = [sys.executable, "-c", says_owner]
+    of_dead = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    info, info_write = os.pipe()
+    block, block_write = os.pipe()
+    words = [launcher._bwrap, "--die-with-parent", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/"]
+    words += ["--info-fd", str(info_write), "--userns-block-fd", str(block), "--", "/bin/true"]
+    monitor = subprocess.Popen(words, pass_fds=[info_write, block], env={OWNER: of_dead if is_dead else owner()})
+    os.close(info_write)
+    with open(info, "rb") as file:
+        child = os.pidfd_open(json.loads(file.read())["child-pid"])
+    try:
+        monitor.kill()
+        monitor.wait()
+        assert not select.select([child], [], [], 0.3)[0], "it has ended by itself: there is nothing to sweep"
+        launcher.sweep()
+        assert bool(select.select([child], [], [], 2)[0]) is is_dead
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(child, signal.SIGKILL)
+        for fd in (child, block, block_write):
+            os.close(fd)
 
 
 # -- the pool -----------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "notifier",
             "executors.wire",
             "executors.link",
+            "executors.owner",
             "executors.turns",
             "packages.problem",
             "packages.archive",
