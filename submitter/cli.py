@@ -54,7 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has gone; nothing is left to say
         code = 1
+    _forget_what_cannot_be_said()
     sys.exit(code or 0)
+
+
+def _forget_what_cannot_be_said() -> None:
+    """Without a reader of standard error, Python would try once more at its end, and turn any exit code into 120."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _complain(text: str, code: int) -> int:

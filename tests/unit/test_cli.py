@@ -512,3 +512,23 @@ def test_what_waits_for_a_due_date_is_told(
     assert exit_code("assignment", "set", "a/b/c", *options) == 0
     said = capsys.readouterr().err
     assert (told in said) if told else not said
+
+
+def test_an_exit_code_stays_what_it_is_when_nobody_reads_the_log() -> None:
+    """Python would make it 120, and systemd call a daemon failed that has ended well."""
+    program = (
+        "import structlog\n"
+        "from submitter import cli, logs\n"
+        "logs.configure('json')\n"
+        "structlog.get_logger().warning('library_warned')\n"
+        "cli.main(['--version'])\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    nobody_reads, log = os.pipe()
+    os.close(nobody_reads)
+    try:
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=log, env=environment, check=False)
+    finally:
+        os.close(log)
+    assert done.returncode == 0
