@@ -232,12 +232,12 @@ def open_daemon(config: Config) -> Iterator["Daemon"]:
     results.check()
     _check_schema(config)
     sandbox = open_sandbox(config)
-    swept = sweep_work_directories(config.work_dir)
-    crash.reached("P16")
-    swept += sandbox.sweep()
-    if swept:
-        log.warning("leftovers_swept", count=swept)
     try:
+        swept = sweep_work_directories(config.work_dir)
+        crash.reached("P16")
+        swept += sandbox.sweep()
+        if swept:
+            log.warning("leftovers_swept", count=swept)
         with open_cases(config) as cases:
             cases.check()  # its pool of connections starts its threads now, while this host has some
             processor = SubmissionProcessor(cases, results, Grader(sandbox, config.work_dir), worker_name())

@@ -2,13 +2,18 @@
 
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from submitter import app
 from submitter import daemon as daemon_module
+from submitter.adapters.memory import FakeSandbox
 from submitter.adapters.memory_notices import FakeMailer
+from submitter.config import Config
 from submitter.errors import (
     CasesUnavailable,
     MailUnavailable,
@@ -17,7 +22,9 @@ from submitter.errors import (
     StoreUnavailable,
 )
 from submitter.logs import EVENTS
+from submitter.model import Ending
 from submitter.protocol import encode_body
+from submitter.runs import RunResult
 from tests.unit.daemon_world import (
     TIMEOUT_S,
     Gate,
@@ -371,3 +378,26 @@ def test_notices_that_fail_in_every_way_leave_no_mark_on_messages(make_house: Ma
     assert {house.results(number)["state"] for number in (1, 2)} == {"graded"}  # type: ignore[index]
     assert house.queue.of("give_back") == []
     assert not [line for line in logs if line["event"] in {"dependency_away", "submission_failed"}]
+
+
+def test_executors_that_were_started_are_ended_when_the_start_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Sandbox(FakeSandbox):
+        is_closed = False
+
+        def sweep(self) -> int:
+            raise SandboxUnavailable("the engine went away")
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    sandbox = Sandbox(lambda _, __: RunResult(ending=Ending.NOT_RUN))
+    monkeypatch.setattr(app, "open_queue", lambda _: SimpleNamespace(find_dead_letter_queue=lambda: None))
+    monkeypatch.setattr(app, "open_results", lambda _: SimpleNamespace(check=lambda: None))
+    monkeypatch.setattr(app, "_check_schema", lambda _: None)
+    monkeypatch.setattr(app, "open_sandbox", lambda _: sandbox)
+    config = Config.from_env({"SUBMITTER_WORK_DIR": str(tmp_path)})
+    with pytest.raises(SandboxUnavailable, match="went away"), app.open_daemon(config):
+        pass
+    assert sandbox.is_closed
