@@ -86,7 +86,7 @@ def test_reload_renews_executors_and_nothing_else(service: Service) -> None:
     before, pid = service.containers(), service.show("MainPID")
     in_hand = service.hand_in_and_wait(3)
     service.machine.run("systemctl reload submitter")
-    assert service.show("ActiveState") == "active"
+    service.wait_for(lambda: service.show("ActiveState") == "active", "end of the reload")  # which the daemon tells
     assert len(service.events("executors_renewed")) == 1
     later = service.hand_in()
     service.wait_until_graded(in_hand, later)
