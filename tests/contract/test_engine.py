@@ -17,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from submitter.app import isolate
-from submitter.errors import SandboxUnavailable
+from submitter.errors import ImageUnfit, SandboxUnavailable
 from submitter.executors import docker_executor
 from submitter.executors import sandbox as sandbox_module
 from submitter.executors.docker_executor import DockerExecutor, DockerLauncher
@@ -112,7 +112,7 @@ class Run(threading.Thread):
         """It ended by what is ours, and would not be counted against the submission."""
         self.ended()
         assert all(result.ending is Ending.EXITED for result in self.results), self.results
-        assert type(self.error) is SandboxUnavailable, self.error
+        assert type(self.error) in {SandboxUnavailable, ImageUnfit}, self.error
         return True
 
 
