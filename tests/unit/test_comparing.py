@@ -348,11 +348,18 @@ def test_patterns_agree_with_pythons(pattern: str, output: str, ignore_case: boo
 @quick
 @given(st.binary(max_size=30), st.booleans())
 def test_every_output_equals_itself_with_and_without_a_final_newline(output: bytes, ignore_case: bool) -> None:
+    line = output.rstrip(b"\n")  # of two, the first is an empty line, and that counts where all does
     for kind in ALL:
         comparison = Comparison(kind, ignore_case)
         assert outputs_match(comparison, output, output)
-        assert outputs_match(comparison, output.removesuffix(b"\n"), output.removesuffix(b"\n") + b"\n")
-        assert outputs_match(comparison, output.removesuffix(b"\n") + b"\n", output.removesuffix(b"\n"))
+        assert outputs_match(comparison, line, line + b"\n")
+        assert outputs_match(comparison, line + b"\n", line)
+
+
+@pytest.mark.parametrize(("expected", "actual"), [(b"\n", b"\n\n"), (b"1\n\n", b"1\n")])
+def test_an_empty_line_at_the_end_counts_where_all_does(expected: bytes, actual: bytes) -> None:
+    assert not outputs_match(Comparison.EXACT, expected, actual)
+    assert not outputs_match(Comparison.EXACT, actual, expected)
 
 
 @quick
