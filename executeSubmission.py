@@ -53,9 +53,9 @@ fresh copies of them in every case's working directory; a word "{sources}.c.h" o
 Once all is laid out for it, the executor says
         {"ready": true, "box": whether this submission has a box}
 Then inputs, each with its answer, as often as wanted. They may be sent ahead of the answers: until its case starts
-nobody but the controller has one. If the executor cannot do its part, it says {"setup_failed": text} instead of any of
-this, and ends. `starved_s` is for how long the program could have run and no processor was free; it is not held against
-the wall time, up to WALL_STRETCH times that.
+nobody has one but the controller, and the process that waits to be that case. If the executor cannot do its part, it
+says {"setup_failed": text} instead of any of this, and ends. `starved_s` is for how long the program could have run and
+no processor was free; it is not held against the wall time, up to WALL_STRETCH times that.
     {"arguments": [data, …], "stdin": data}, and "files": {name: data, …} where some are to lie in its directory
         {"ending": …, "exit_code": …, "signal": …, "stdout": data, "stderr": data,
          "cpu_time_s": …, "wall_time_s": …, "memory_bytes": …, "starved_s": …}
@@ -99,16 +99,17 @@ if not TYPE_CHECKING:
     import _signal
 else:
     import signal as _signal
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, NoReturn, Optional, Union
 
     Limits = dict[str, Any]  # a request's limits; see above
     Answer = dict[str, Any]  # an answer, its streams still bytes
-    # Descriptors of a case's arguments (each ended by NUL) and of its standard input; perhaps one of its files.
-    Input = tuple[int, ...]
+    # A case's arguments (each ended by NUL); descriptors of its standard input and perhaps of its files.
+    Input = tuple[bytes, tuple[int, ...]]
     Stream = tuple[int, bytearray, Optional[int]]  # descriptor, what was kept of it, its limit
     Account = list[Any]  # of a case's processes: the main one's wait status or None, processor seconds, peak bytes
     Room = Union["Box", "Direct"]  # where cases run
+    Counts = tuple[int, float]  # of our cgroup; see `count`
     Step = tuple[int, int, int, int]  # of the filter: code, steps to jump over if true, if false, operand
 
 SCHEMA = 5
@@ -117,6 +118,7 @@ WRITABLE_DIRECTORIES = ("/tmp", "/dev/shm")  # all that a case may write to
 COVERED_DIRECTORIES = ("/sys", "/dev/pts", "/dev/mqueue")  # what a case need not see
 CPU_SLACK_S = 0.02
 WINDOW_BYTES, PIECE_BYTES = 64 << 10, 16 << 10  # of a streamed case: under way each way at the most, and at once
+MESSAGE_BYTES = 64 << 10  # between our processes, at the most
 HELD_BYTES = 64 << 10  # of answers wait to be sent together, at the most
 UNHEARD_S = 0.003  # from the start of a case until its output is read for the first time, unless it ends before
 LOOK_EVERY_S = 0.01  # how often /proc is read: a limit is overrun by about as much
@@ -161,6 +163,7 @@ INTERRUPTED = 130  # stands for the end by SIGINT
 MANY_OBJECTS = 2000  # are not looked through: to give them back would take as long
 LEAST_RECURSION = 50  # of the recursion limit, for a function of ours to be called
 LONELY_REFERENCES = 2  # to a function that only its module's names hold, and the call that counts
+GO = b"go"  # what a case that has its orders waits for
 # What a case says on its fault pipe: that it is there; that it compiles and begins, the last thing before the program;
 # that it does not compile. Whatever else it says is what went wrong.
 BEGUN, COMPILED, BROKEN = b"+", b"=", b"!"
@@ -171,9 +174,10 @@ HOME = "/tmp"
 FEEDBACK_DIRECTORY = f"{HOME}/feedback"  # what is collected from a case lies there
 FILE_HEAD = struct.Struct("=HQ")  # before each file in a memory file of several: bytes of its name and of its data
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": HOME}
+KILLED_FIRST = b"1000"  # a case, by the kernel when memory runs out
 BOX_USER = 1000  # who a case is, to itself
 
-OWN_CODE_FD = 200
+FAULT_FD, OWN_CODE_FD = 100, 200  # higher than any that is given out
 MADV_DONTNEED = 4
 PY_FILE_INPUT = 257  # of Python's C API: a whole program
 OWN_CODE = f"/proc/self/fd/{OWN_CODE_FD}"
@@ -268,19 +272,20 @@ def be_zygote(sock: _socket.socket, preload: list[str]) -> NoReturn:
         _, fds = receive(sock)
         if not fds:
             os._exit(0)
-        if fault:
-            _socket.socket(fileno=fds[0]).send(fault.encode()[:4096])
-            continue
-        box = _socket.socket(fileno=fds[0])
+        box, cases = [_socket.socket(fileno=fd) for fd in fds]
+        said = fault
         try:
-            pid = fork_into_namespaces()
-            if pid == 0:
-                sock.close()
-                be_init(box, uid, gid)
-            box.send(str(pid).encode())
+            if not fault:
+                pid = fork_into_namespaces()
+                if pid == 0:
+                    sock.close()
+                    be_init(box, cases, uid, gid)
+                said = str(pid)
         except OSError as error:
-            box.send(f"{type(error).__name__}: {error}".encode()[:4096])
+            said = f"{type(error).__name__}: {error}"
+        box.send(said.encode()[:4096])
         box.close()
+        cases.close()
 
 
 def forget_start() -> None:
@@ -304,15 +309,15 @@ def forget_start() -> None:
         pass  # then they stay: it is memory, and nothing else
 
 
-def tell(sock: _socket.socket, text: str, fds: tuple[int, ...]) -> None:
+def tell(sock: _socket.socket, message: bytes, fds: Sequence[int]) -> None:
     """Send a message, and descriptors with it."""
     rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
-    sock.sendmsg([text.encode()], rights)
+    sock.sendmsg([message], rights)
 
 
 def receive(sock: _socket.socket) -> tuple[bytes, list[int]]:
     """A message and the descriptors that came with it; an empty one when the other end is gone."""
-    message, ancillary, _, _ = sock.recvmsg(65536, 64)
+    message, ancillary, _, _ = sock.recvmsg(MESSAGE_BYTES, 64)
     return message, [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data)]
 
 
@@ -346,15 +351,23 @@ def become_user(uid: int, gid: int) -> None:
     prctl(PR_SET_DUMPABLE, 0)
 
 
-def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
-    """Process 1 of a box: do as the controller tells it, until that is gone. `uid` and `gid` are ours outside."""
+def be_init(sock: _socket.socket, cases: _socket.socket, uid: int, gid: int) -> NoReturn:
+    """
+    Process 1 of a box: do as the controller tells it, until that is gone.
+
+    What it says on `cases` is for the cases. `uid` and `gid` are ours outside.
+    """
     try:
         become_user(uid, gid)
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # process 1 is immune to every signal that it does not handle
         for capability in range(64):
             if LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
                 break  # there are no more of them
-        proc, last_pid = close_the_box()
+        adjustment, last_pid = close_the_box()
+        install_filter(FILTER)  # here, and not by each case: see build_filter
+        own_adjustment = os.pread(adjustment, 16, 0)
+        usual_bytes = int(DEFAULT_LIMITS["file_bytes"])
+        looks = {directory: mount_place(directory, usual_bytes, None) for directory in WRITABLE_DIRECTORIES}
         sock.send(b"made")
         message, (source, *laid_out) = receive(sock)
         words, file_name, command = message.decode().split("\n", 2)
@@ -366,7 +379,9 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         file_bytes = limits[2]
         files = Files(laid_out[0]) if laid_out else None
         program = place_program(file_name, source, role, file_bytes)
-        looks = {directory: mount_place(directory, file_bytes, files) for directory in WRITABLE_DIRECTORIES}
+        if files or file_bytes != usual_bytes:
+            for directory in looks:
+                looks[directory] = mount_anew(directory, file_bytes, files)
         set_stage(program)
         sock.send(b"furnished")
         poll = select.poll()
@@ -374,18 +389,20 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         number = 0
         while message := sock.recv(4096):
             if message == b"built":
-                tell(sock, "built", (os.open(SUBMISSION_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY),))
+                tell(sock, b"built", (os.open(SUBMISSION_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY),))
             if message != b"case":
                 continue  # to end one that had just ended by itself
             number += 1
             before_s = time.process_time()
-            pid = fork_case(sock, proc, program, limits)
+            os.pwrite(adjustment, KILLED_FIRST, 0)  # here, for a fork inherits it: the file is dear to open
+            pid = fork_case(cases, number, program, limits)
+            os.pwrite(adjustment, own_adjustment, 0)
             until_end(sock, poll, pid, b"end %d" % number)
             status, cpu_s, peak_bytes = kill_all_others(pid, new_account())
             own_s = time.process_time() - before_s
-            numbers = (-1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
+            numbers = ("ended", -1 if status is None else status, int(cpu_s * 1e6), peak_bytes, int(own_s * 1e6))
             feedback = open_feedback() if collects else None
-            tell(sock, " ".join(map(str, numbers)), () if feedback is None else (feedback,))
+            tell(sock, " ".join(map(str, numbers)).encode(), () if feedback is None else (feedback,))
             if feedback is not None:
                 os.close(feedback)
             renew_places(looks, file_bytes, files)
@@ -396,26 +413,36 @@ def be_init(sock: _socket.socket, uid: int, gid: int) -> NoReturn:
         os._exit(1)
 
 
-def fork_case(sock: _socket.socket, proc: int, program: str, limits: list[int]) -> int:
+def fork_case(cases: _socket.socket, number: int, program: str, limits: list[int]) -> int:
     """
-    Fork the next case; the controller gets the other end of the socket on which it waits.
+    Fork the next case, the box's `number`th.
 
     It takes off its rights at once, and waits with nothing left to do but to read its input and to begin.
     """
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
-        give_up_rights(proc, limits)
+        give_up_rights(limits)
         enter_stage()
-        message, fds = receive(theirs)
-        theirs.close()
+        become(program, *hear(cases, number), await_go=lambda: hear(cases, number))
+    return pid
+
+
+def hear(cases: _socket.socket, number: int) -> tuple[bytes, list[int]]:
+    """
+    What the controller says to a waiting case next: its orders, with descriptors, then "go".
+
+    It comes on a socket that all cases of the box have. What was meant for one that ended before it read it is for
+    nobody.
+    """
+    while True:
+        message, fds = receive(cases)
         if not message:
             os._exit(0)
-        become(message.decode(), program, fds)
-    tell(sock, "next", (ours.fileno(),))
-    ours.close()
-    theirs.close()
-    return pid
+        addressee, _, said = message.partition(b" ")
+        if int(addressee) == number:
+            return said, fds
+        for fd in fds:
+            os.close(fd)
 
 
 def until_end(sock: _socket.socket, poll: select.poll, pid: int, end: bytes) -> None:
@@ -439,8 +466,8 @@ def close_the_box() -> tuple[int, int | None]:
     """
     Make all that can be seen in the box unwritable, and hide what need not be seen.
 
-    Returns descriptors: of the box's /proc in which a case may still write to its own files, and of what sets the next
-    pid, where that can be had.
+    Returns descriptors: of what says how soon we are killed when memory runs out, and of what sets the next pid, where
+    that can be had.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE, None)
     make_all_unwritable()
@@ -448,7 +475,9 @@ def close_the_box() -> tuple[int, int | None]:
         if os.path.isdir(directory):
             mount("none", directory, "tmpfs", NOTHING_SPECIAL | MS_RDONLY, "size=4k,nr_inodes=2,mode=555")
     mount("proc", "/proc", "proc", NOTHING_SPECIAL, None)
-    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    prctl(PR_SET_DUMPABLE, 1)  # as in become_user
+    adjustment = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+    prctl(PR_SET_DUMPABLE, 0)
     try:
         last_pid: int | None = os.open("/proc/sys/kernel/ns_last_pid", os.O_WRONLY)
     except OSError:
@@ -459,7 +488,7 @@ def close_the_box() -> tuple[int, int | None]:
         mount("proc", "/proc", "proc", NOTHING_SPECIAL | MS_RDONLY, "subset=pid,hidepid=2")
     except OSError:
         mount("proc", "/proc", "proc", NOTHING_SPECIAL | MS_RDONLY, None)
-    return proc, last_pid
+    return adjustment, last_pid
 
 
 def make_all_unwritable() -> None:
@@ -595,8 +624,13 @@ def renew_places(looks: dict[str, object], file_bytes: int, files: Optional[File
     """
     for directory, look in looks.items():
         if (files and directory == HOME) or look_of(directory) != look:
-            check_call("umount", LIBC.umount2(directory.encode(), MNT_DETACH))
-            looks[directory] = mount_place(directory, file_bytes, files)
+            looks[directory] = mount_anew(directory, file_bytes, files)
+
+
+def mount_anew(directory: str, file_bytes: int, files: Optional[Files]) -> object:
+    """`mount_place` in place of the last."""
+    check_call("umount", LIBC.umount2(directory.encode(), MNT_DETACH))
+    return mount_place(directory, file_bytes, files)
 
 
 def start_pids_anew(last_pid: int | None) -> None:
@@ -639,63 +673,71 @@ def write_all(fd: int, data: bytes | bytearray) -> None:
 # -- a case ----------------------------------------------------------------------------------------------------------
 
 
-def give_up_rights(proc: int | None, limits: list[int]) -> None:
+def give_up_rights(limits: list[int]) -> None:
     """
     In the forked child: from here on it can do no more than the program may.
 
     Args:
-        proc: a descriptor of a /proc to write to, where the one in sight is read-only.
         limits: seconds of processor time; bytes of memory and of a file; processes.
     """
     os.setsid()
-    prctl(PR_SET_DUMPABLE, 1)  # else the next file is root's; there is nobody else here to make use of it
-    adjustment = os.open("/proc/self/oom_score_adj" if proc is None else "self/oom_score_adj", os.O_WRONLY, dir_fd=proc)
-    os.write(adjustment, b"1000")  # what the kernel kills first is a case
+    prctl(PR_SET_DUMPABLE, 1)  # as a program is that was executed; there is nobody else here to make use of it
     os.umask(0o022)
     set_limits(*limits)
     drop_capabilities()
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    install_filter(FILTER)
+    install_filter(LAST_FILTER)
 
 
-def become(what: str, program: str, fds: Sequence[int]) -> NoReturn:
+def become(program: str, orders: bytes, fds: Sequence[int], await_go: Callable[[], object]) -> NoReturn:
     """
     In the forked child, without rights and within its limits: turn into the program.
 
+    Until `await_go` returns another case may run: it gets as far as it can without that being seen, or taking memory.
+
     Args:
-        what: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles; in a box that
-            has a command, "build" or "run"; "unpack", which is no program at all.
-        fds: descriptors of arguments, standard input, perhaps of files (see `place_files`), standard output and
-            error, and of the fault pipe.
+        orders: "fork" or "exec"; or "check-fork" or "check-exec", to see first that the program compiles; in a box
+            that has a command, "build" or "run"; "unpack", which is no program at all. Then NUL, and the program's
+            arguments, each ended by NUL; without all that, there is a descriptor of them.
+        fds: descriptors of standard output and error, of the fault pipe and of standard input; perhaps of arguments;
+            perhaps of files (see `place_files`).
     """
-    arguments, stdin, *files, stdout, stderr, fault = fds
+    stdout, stderr, fault, stdin, *others = fds
     try:
-        os.write(fault, BEGUN)
-        if len(PAIR) == BOXES:
-            os.sched_setaffinity(0, PAIR)
-        words = read_words(arguments)
-        for fd in files:
-            place_files(fd)
+        kind, has_words, words = orders.partition(b"\0")
+        what = kind.decode()
+        arguments = (words if has_words else read_all(others.pop(0))).split(b"\0")[:-1]
         for fd, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
             os.dup2(fd, standard)
-        fault = os.dup2(fault, 3, inheritable=False)
-        os.closerange(4, 4096)
+        fault = os.dup2(fault, FAULT_FD, inheritable=False)
         os.chdir(HOME)
+        file = open_as_main(program, arguments) if what.endswith("fork") else 0
+        await_go()
+        if len(PAIR) == BOXES:
+            os.sched_setaffinity(0, PAIR)
+        for fd in others:
+            place_files(fd)
+        os.closerange(4 if file else 3, FAULT_FD)
+        os.closerange(FAULT_FD + 1, 4096)
         if what == "unpack":
-            become_unpacker(words, fault)
+            become_unpacker(arguments, fault)
         if COMMAND:
-            become_command(what, words, fault)
-        if what.startswith("check-") and not compiles(program):
-            os.write(fault, BROKEN)
-            os._exit(1)
-        os.write(fault, COMPILED)
+            become_command(what, arguments, fault)
+        if what.startswith("check-"):
+            os.write(fault, BEGUN)
+            if not compiles(program):
+                os.write(fault, BROKEN)
+                os._exit(1)
+            os.write(fault, COMPILED)
+        else:
+            os.write(fault, BEGUN + COMPILED)
         if what.endswith("exec"):
             heed_signals()
-            command: list[str | bytes] = [sys.executable, program, *words]
+            command: list[str | bytes] = [sys.executable, program, *arguments]
             os.execve(sys.executable, command, os.environ)
         os.close(fault)
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-        run_as_main(program, list(map(os.fsdecode, words)))
+        run_as_main(program, file)
     except BaseException as error:
         os.write(fault, f"{type(error).__name__}: {error}".encode()[:4096])
     finally:
@@ -719,7 +761,7 @@ def become_command(what: str, words: list[bytes], fault: int) -> NoReturn:
         os.chdir(SUBMISSION_DIRECTORY)
     command = [path for word in COMMAND for path in sources_for(word)]
     heed_signals()
-    os.write(fault, COMPILED)
+    os.write(fault, BEGUN + COMPILED)
     try:
         os.execvpe(command[0], [*map(os.fsencode, command), *words], os.environ)
     except OSError as error:
@@ -740,10 +782,8 @@ def sources_for(word: str) -> list[str]:
     return [os.path.join(SUBMISSION_DIRECTORY, path) for path in sorted(paths)]
 
 
-def read_words(fd: int) -> list[bytes]:
-    """A case's arguments, each of which is ended by NUL."""
-    size = os.fstat(fd).st_size
-    return os.pread(fd, size, 0).split(b"\0")[:-1] if size else []
+def read_all(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
 def place_files(fd: int) -> None:
@@ -852,7 +892,7 @@ def become_unpacker(words: list[bytes], fault: int) -> NoReturn:
     import zlib  # noqa: F401
 
     file_name, kind, most_bytes, files_bytes = words[0].decode(), words[1], int(words[2]), int(words[3])
-    os.write(fault, COMPILED)
+    os.write(fault, BEGUN + COMPILED)
     status = 1
     try:
         size = os.fstat(0).st_size
@@ -1160,6 +1200,14 @@ def set_stage(program: str) -> None:
     if hasattr(system, "orig_argv"):  # from 3.10
         system.orig_argv = [system.executable, program]
     gc.freeze()
+    main = type(sys)("__main__")
+    names = main.__dict__
+    if system.version_info < (3, 14):
+        names["__annotations__"] = {}
+    names["__builtins__"] = builtins
+    system.modules["__main__"] = main
+    END.append(_weakref.ref(main))
+    system.path.insert(0, SUBMISSION_DIRECTORY)
 
 
 def enter_stage() -> None:
@@ -1173,30 +1221,29 @@ def enter_stage() -> None:
     if at(new + word).value == old and at(new + 2 * word).value == at(old + 2 * word).value:
         at(new + word).value = None
     STAGE.append(new)
+    sys.modules.pop("resource", None)  # init has it, since os.wait4 wants it
+
+
+def open_as_main(program: str, arguments: list[bytes]) -> int:
+    """The C library's file of a program that is to be run with these arguments."""
+    os.closerange(3, 4)  # its descriptor is the first that is free, as in a fresh interpreter
+    file: int = LIBC.fopen(program.encode(), b"r")
     system: Any = sys
-    main = type(sys)("__main__")
-    names = main.__dict__
-    if system.version_info < (3, 14):
-        names["__annotations__"] = {}
-    names["__builtins__"] = builtins
-    system.modules["__main__"] = main
-    END.append(_weakref.ref(main))
-    system.path.insert(0, SUBMISSION_DIRECTORY)
-    system.modules.pop("resource", None)  # init has it, since os.wait4 wants it
+    words = list(map(os.fsdecode, arguments))
+    system.argv += words
+    if hasattr(system, "orig_argv"):
+        system.orig_argv += words
+    return file
 
 
-def run_as_main(program: str, arguments: list[str]) -> NoReturn:
+def run_as_main(program: str, file: int) -> NoReturn:
     """
     Run a program as `python3 program.py ARGUMENTS` does, and end as that would, once the stage is set.
 
     tests/contract/test_same_answer.py has hundreds of programs that try to tell the difference.
     """
     path = program.encode()
-    file = LIBC.fopen(path, b"r")
     system: Any = sys
-    system.argv += arguments
-    if hasattr(system, "orig_argv"):
-        system.orig_argv += arguments
     # Looked up now: to look for a function of the C API, ctypes runs Python code, which a program may trace.
     run_file, swap, leave = API.PyRun_SimpleFileExFlags, API.PyThreadState_Swap, API.Py_Exit
     old, new = API.PyThreadState_Get(), STAGE[0]
@@ -1430,6 +1477,8 @@ ARGUMENTS_MATTER = {
         "memfd_create": 279,
     },
 }
+# What only those who make a box and its cases need: mount, umount2, capset.
+MAKERS = {"x86_64": (165, 166, 126), "aarch64": (40, 39, 91)}
 # Answered as by a kernel that lacks them, since C libraries then do without: clone3 (whose flags no filter can see),
 # io_uring_setup, io_uring_enter, io_uring_register, add_key, request_key, keyctl.
 NOT_THERE = {
@@ -1450,18 +1499,21 @@ _TIOCSTI, _TIOCLINUX, _AF_UNIX, _PR_SET_MM = 0x5412, 0x541C, 1, 35
 
 def build_filter(machine: str) -> bytes:
     """
-    The seccomp program of a case, for x86_64 or aarch64; KeyError for another machine.
+    The seccomp program of init and its cases, for x86_64 or aarch64; KeyError for another machine.
 
-    System calls of a foreign kind (int 0x80, x32) kill; what is not allowed is refused with EPERM; with ENOSYS where C
-    libraries then do without: clone3, whose flags no filter can see, io_uring, keyrings, and whatever is newer.
+    A case's is this and `build_last_filter`'s. System calls of a foreign kind (int 0x80, x32) kill; what is not allowed
+    is refused with EPERM; with ENOSYS where C libraries then do without: clone3, whose flags no filter can see,
+    io_uring, keyrings, and whatever is newer.
 
-    The number is looked for by halves. When it is installed the kernel asks it about every number there is, and each
-    case pays for that: a list that is gone through from its start takes three times as long.
+    The number is looked for by halves: a list that is gone through from its start takes three times as long. When it is
+    installed the kernel asks it about every number there is, and compiles it. If each case paid for that, it would be a
+    thirtieth of a small one.
     """
     rules = {"allow": [_return(_ALLOW)], "refuse": [_return(_EPERM)], "unknown": [_return(_ENOSYS)]}
     rules.update({name: _argument_rule(name) for name in ARGUMENTS_MATTER[machine]})
     by_number = dict.fromkeys(NOT_THERE[machine], "unknown")
     by_number.update({number: name for name, number in ARGUMENTS_MATTER[machine].items()})
+    by_number.update(dict.fromkeys(MAKERS[machine], "allow"))
     for span in ALLOWED[machine].split():
         first, _, last = span.partition("-")
         by_number.update(dict.fromkeys(range(int(first), int(last or first) + 1), "allow"))
@@ -1491,10 +1543,25 @@ def build_filter(machine: str) -> bytes:
         for here, (number, less, there) in enumerate(tests)
     ]
     head: list[Step] = [(_LOAD, 0, 0, _AT_ARCH), (_JUMP_IF_EQUAL, 1, 0, _ARCHES[machine]), _return(_KILL)]
-    head.append((_LOAD, 0, 0, _AT_NUMBER))
+    head.append(_load_number())
     if machine == "x86_64":
         head += [(_JUMP_IF_AT_LEAST, 0, 1, _X32), _return(_KILL)]
     return b"".join(struct.pack("=HBBI", *step) for step in (*head, *search, *steps))
+
+
+def build_last_filter(machine: str) -> bytes:
+    """
+    The seccomp program that a case adds to init's: against what it needed itself until then.
+
+    Nobody may close himself to our eyes, which add up memory. Foreign kinds of calls are init's filter's to kill.
+    """
+    makers, ours = MAKERS[machine], (PR_SET_SECCOMP, PR_SET_DUMPABLE)
+    refuse = len(makers) + 2 + len(ours) + 1  # from the first test on
+    steps = [_load_number()]
+    steps += [(_JUMP_IF_EQUAL, refuse - at - 1, 0, number) for at, number in enumerate(makers)]
+    steps += [(_JUMP_IF_EQUAL, 0, len(ours) + 1, ARGUMENTS_MATTER[machine]["prctl"]), _load(0)]
+    steps += [(_JUMP_IF_EQUAL, len(ours) - at, 0, option) for at, option in enumerate(ours)]
+    return b"".join(struct.pack("=HBBI", *step) for step in (*steps, _return(_ALLOW), _return(_EPERM)))
 
 
 def _return(what: int) -> Step:
@@ -1510,8 +1577,7 @@ def _argument_rule(name: str) -> list[Step]:
         return [_load(position), (_JUMP_IF_ANY_BIT, 0, 1, refused), _return(_EPERM), _return(_ALLOW)]
     position, values, then, otherwise = {
         "socketpair": (0, [_AF_UNIX], _ALLOW, _EPERM),  # asyncio needs it; it reaches nobody
-        # Nobody may close himself to our eyes, which add up memory.
-        "prctl": (0, [PR_SET_SECCOMP, PR_SET_DUMPABLE, _PR_SET_MM], _EPERM, _ALLOW),
+        "prctl": (0, [_PR_SET_MM], _EPERM, _ALLOW),
         "personality": (0, [0, 0xFFFFFFFF], _ALLOW, _EPERM),
         "ioctl": (1, [_TIOCSTI, _TIOCLINUX], _EPERM, _ALLOW),
         # Of itself only: both ask for nothing but the same user, so they would reach the executor too.
@@ -1521,6 +1587,10 @@ def _argument_rule(name: str) -> list[Step]:
     }[name]
     tests = [(_JUMP_IF_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
     return [_load(position), *tests, _return(otherwise), _return(then)]
+
+
+def _load_number() -> Step:
+    return _LOAD, 0, 0, _AT_NUMBER
 
 
 def _load(position: int) -> Step:
@@ -1535,12 +1605,16 @@ class Filter(ctypes.Structure):
 
 
 def install_filter(program: Filter) -> None:
-    """From here on this process and all it starts have only what the filter allows. Needs no-new-privileges."""
+    """From here on this process and all it starts have only what the filter allows, too. Needs no-new-privileges."""
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(program))
 
 
-STEPS = build_filter(os.uname().machine)
-FILTER = Filter(len(STEPS) // 8, STEPS)
+def as_filter(steps: bytes) -> Filter:
+    return Filter(len(steps) // 8, steps)
+
+
+FILTER = as_filter(build_filter(os.uname().machine))
+LAST_FILTER = as_filter(build_last_filter(os.uname().machine))
 
 
 # -- from one process to two -----------------------------------------------------------------------------------------
@@ -1642,13 +1716,13 @@ class BoxLost(Exception):
 
 class Case:
     """
-    One case, as the controller sees it: made, then `start`, `wait`, `answer`.
+    One case, as the controller sees it: made, then `arm`, `start`, `wait`, `answer`.
 
     What can be done before it starts or after it ended is, since then another one may run.
     """
 
     def __init__(self, case: Input, limits: Limits) -> None:
-        self.input, self.limits = case, limits
+        (self.arguments, self.input), self.limits = case, limits
         self.collected: dict[str, bytes] = {}  # what it left of the files that are wanted back
         self.is_started = False
         pipes = os.pipe(), os.pipe(), os.pipe()
@@ -1670,15 +1744,26 @@ class Case:
         self.is_looked_at = limits.get("is_looked_at", OOM_COUNTER is None)  # for memory: no cgroup has its very limit
         self.laid_bytes = limits.get("laid_bytes", 0)  # of files that lay in its working directory before it came
 
-    def start(self, room: Room, what: str) -> None:
-        """Let it run there; `what` as `become` takes it."""
-        self.room, self.is_started = room, True
-        self.oom_kills = count_oom_kills()
-        self.cgroup_cpu_s = read_cgroup_cpu_s() - time.process_time()  # all but our own share
-        self.started_s = time.monotonic()
-        room.start(what, self.limits, (*self.input, *self.its_fds))
-        for fd in (*self.input, *self.its_fds):
+    def arm(self, room: Room, what: str) -> None:
+        """Hand it what it needs to begin, in that room; `what` as `become` takes it."""
+        self.room = room
+        stdin, *files = self.input
+        orders, arguments = what.encode(), []
+        if len(self.arguments) <= MESSAGE_BYTES // 2:
+            orders += b"\0" + self.arguments
+        else:
+            arguments = [memory_file(self.arguments)]
+        self.arguments = b""  # if they are large, its case may need the memory
+        fds = [*self.its_fds, stdin, *arguments, *files]
+        room.arm(orders, self.limits, fds)
+        for fd in fds:
             os.close(fd)
+
+    def start(self, before: Counts) -> None:
+        """Let it run; `before` is what was counted when nothing else did any more."""
+        self.is_started, self.before = True, before
+        self.started_s = time.monotonic()
+        self.room.go()
 
     def wait(self, watch_input: bool) -> None:
         """
@@ -1688,18 +1773,24 @@ class Case:
         """
         ended = self._watch(watch_input)
         self.wall_time_s = time.monotonic() - self.started_s
-        status, cpu_s, peak_bytes, init_cpu_s = self._finish(ended)
+        self.told = self._finish(ended)
+        self.after = count()
         self.collected = self.room.collected
+
+    def _settle(self) -> None:
+        """What it has used, from what was told and counted."""
+        status, cpu_s, peak_bytes, init_cpu_s = self.told
         if self.ending is None:
             self.status = status  # how it ended by itself; what our own kill did to it says nothing
+        (kills_before, before_s), (kills, after_s) = self.before, self.after
         if CPU_COUNTER is not None:
-            counted_s = read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s - init_cpu_s
+            counted_s = after_s - before_s - init_cpu_s
             # A little more is what the next case needed to get ready; much more, children that nobody waited for.
             cpu_s = counted_s if counted_s > cpu_s + CPU_SLACK_S else cpu_s
         else:
             cpu_s = max(cpu_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
         self.cpu_s, self.peak_bytes = cpu_s, max(self.peak_bytes, peak_bytes)
-        self.oom_killed = count_oom_kills() > self.oom_kills
+        self.oom_killed = kills > kills_before
         # A peak may fall between two looks. The kernel's own, of one process, has pages of files in it.
         of_files = max(self.most_of_files, LEAST_OF_FILES) if self.most_of_files else peak_bytes
         self.peaked = self.is_looked_at and peak_bytes - of_files > self.limits["memory_bytes"]
@@ -1710,6 +1801,7 @@ class Case:
 
         Processes first, pipes second: a survivor that held a pipe open would make us wait for it.
         """
+        self._settle()
         for stream in self._streams():
             # Nobody is alive to write more, so what is not there now never comes. The ends need not come either: a
             # program can leave a pipe's other end in a message between two sockets.
@@ -1744,7 +1836,7 @@ class Case:
         if said == BEGUN + BROKEN:
             self.ending = "compile_error"
         elif said != BEGUN or self.status == FAULT_EXIT_CODE << 8:
-            what = said[1:].decode(errors="replace").lstrip("=")
+            what = said.lstrip(BEGUN + COMPILED).decode(errors="replace")
             raise SetupFailed(what or "a case ended before it began")
 
     def _watch(self, watch_input: bool) -> bool:
@@ -1817,7 +1909,7 @@ class Case:
         # Its own processes may have kept each other waiting: while one of them ran, no processor was missing.
         starved_s = min(self.starved_s, max(0.0, wall_time_s - cpu_s))
         # What is left of it might sleep for long. If it was the main process, that has been told of by the second look.
-        was_killed, self.oom_killed = self.oom_killed, count_oom_kills() > self.oom_kills
+        was_killed, self.oom_killed = self.oom_killed, count_oom_kills() > self.before[0]
         if was_killed:
             self.ending = "memory_limit"
         elif cpu_s > self.limits["cpu_time_s"]:
@@ -1859,7 +1951,7 @@ class Case:
         which leaves out children nobody waits for.
         """
         if CPU_COUNTER is not None:
-            return read_cgroup_cpu_s() - time.process_time() - self.cgroup_cpu_s
+            return count()[1] - self.before[1]
         told_s = self.told_ticks / TICKS_PER_S + self.room.reaped_cpu_s()
         return max(told_s, sum(self.seen_ticks.values()) / TICKS_PER_S)
 
@@ -1905,15 +1997,16 @@ class StreamedCase(Case):
     def __init__(self, case: Input, limits: Limits, buffered: bytearray) -> None:
         reading, self.writing = os.pipe()
         os.set_blocking(self.writing, False)
-        os.close(case[1])
-        super().__init__((case[0], reading, *case[2:]), limits)
+        arguments, (nothing, *files) = case
+        os.close(nothing)
+        super().__init__((arguments, (reading, *files)), limits)
         self.buffered = buffered  # of what is said to us
         self.to_hear = bytearray()
         self.hears_more = True
         self.said = self.taken = 0  # bytes of its standard output
 
-    def start(self, room: Room, what: str) -> None:
-        super().start(room, what)
+    def start(self, before: Counts) -> None:
+        super().start(before)
         say({"started": True})
 
     def answer(self) -> Answer:
@@ -2013,30 +2106,29 @@ class Zygote:
 
     def ask_for_box(self) -> Box:
         """Have a box made; what it is told meanwhile waits until it is there."""
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        ours.settimeout(BOX_TIMEOUT_S)
+        pairs = [_socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET) for _ in range(2)]
+        (ours, theirs), (our_cases, their_cases) = pairs
         try:
-            tell(self.socket, "box", (theirs.fileno(),))
+            tell(self.socket, b"box", (theirs.fileno(), their_cases.fileno()))
         except OSError as error:
-            ours.close()
             raise SetupFailed(f"the zygote has ended: {error}") from error
         finally:
             theirs.close()
-        return Box(ours)
+            their_cases.close()
+        return Box(ours, our_cases)
 
 
 class Box:
-    """The controller's end of one box: a socket to its init, and one to the case that waits."""
+    """The controller's end of one box: a socket to its init, and one to the case that waits, or will."""
 
-    def __init__(self, sock: _socket.socket) -> None:
-        self.socket = sock
+    def __init__(self, sock: _socket.socket, cases: _socket.socket) -> None:
+        self.socket, self.cases = sock, cases
         self.ended_fd = sock.fileno()
         self.pid = ""  # of init, outside of the box
         self.said: set[str] = set()  # what init says once: that the box is "made", that it is "furnished"
         self.number = 0  # of the case that runs
         self.accounted_s = 0.0  # processor time of the cases before it
-        self.is_asked = False  # for a case: one waits for its input, or will
-        self.next_case: _socket.socket | None = None
+        self.is_asked = False  # for a case: one waits for its turn, or will
         self.collect: Sequence[str] = ()  # names of files that are wanted back from each case
         self.collected: dict[str, bytes] = {}  # of the last case
         self.is_killed = False
@@ -2064,75 +2156,72 @@ class Box:
         numbers = " ".join(map(str, [processor, role, int(bool(collect)), *numbers_for_case(limits)]))
         try:
             fds = (program, laid) if laid >= 0 else (program,)
-            tell(self.socket, "\n".join([numbers, file_name, "\0".join(command)]), fds)
+            tell(self.socket, "\n".join([numbers, file_name, "\0".join(command)]).encode(), fds)
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
         self.ask_for_case()
 
     def take_built(self) -> int:
         """A descriptor of the directory that holds what was built in this box; to be asked when its case has ended."""
-        try:
-            self.socket.send(b"built")
-            message, fds = receive(self.socket)
-        except OSError as error:
-            raise SetupFailed(f"the box does not answer: {error}") from error
+        self._tell_init(b"built")
+        message, fds = self._hear()
         if message != b"built" or len(fds) != 1:
             raise SetupFailed(message.decode(errors="replace") or "the box has ended")
         return fds[0]
 
     def ask_for_case(self) -> None:
-        """Have the next case forked, unless it is; it gets ready and waits for `start`."""
+        """Have the next case forked, unless it is; it gets ready and waits for its turn."""
         if not self.is_asked:
             self.is_asked = True
-            try:
-                self.socket.send(b"case")
-            except OSError as error:
-                raise SetupFailed(f"the box does not answer: {error}") from error
+            self._tell_init(b"case")
+
+    def _tell_init(self, what: bytes) -> None:
+        try:
+            self.socket.send(what)
+        except OSError as error:
+            raise SetupFailed(f"the box does not answer: {error}") from error
 
     def wait_until(self, what: str) -> None:
         """
-        Until init has said that the box is "made" or "furnished", or that the "next" case is there.
+        Until init has said that the box is "made" or "furnished".
 
         Raises:
             SetupFailed: it is not; the text says what the kernel refused.
         """
         while not (what in self.said and self.pid):
-            self._hear()
+            word = self._hear()[0].decode()
+            if word.isdigit():
+                self.pid = word  # from the zygote, so at any time
+            elif word in {"made", "furnished"}:
+                self.said.add(word)
+            else:
+                raise SetupFailed(word or "the box has ended")
 
-    def _hear(self) -> None:
+    def _hear(self, is_there: bool = False) -> tuple[bytes, list[int]]:
+        """The next message, and the descriptors that came with it; an empty one when init is gone."""
         try:
-            message, fds = receive(self.socket)
+            if not is_there and not can_read(self.ended_fd, BOX_TIMEOUT_S):
+                raise SetupFailed("the box does not answer")
+            return receive(self.socket)
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
-        word = message.decode()
-        if word.isdigit():
-            self.pid = word  # from the zygote, so at any time
-        elif word in {"made", "furnished", "next"}:
-            self.said.add(word)
-        else:
-            raise SetupFailed(word or "the box has ended")
-        if fds:
-            self.next_case = _socket.socket(fileno=fds[0])
 
-    def start(self, what: str, limits: Limits, fds: tuple[int, ...]) -> None:
+    def arm(self, orders: bytes, limits: Limits, fds: Sequence[int]) -> None:
+        """Hand the next case what it needs to begin; it need not be there yet."""
+        self.wait_until("furnished")
         self.ask_for_case()
-        self.wait_until("next")
-        self.said.remove("next")
+        self._tell_case(orders, fds)
+
+    def go(self) -> None:
+        self._tell_case(GO, ())
         self.is_asked = False
         self.number += 1
-        assert self.next_case is not None
+
+    def _tell_case(self, what: bytes, fds: Sequence[int]) -> None:
         try:
-            tell(self.next_case, what, fds)
+            tell(self.cases, b"%d %s" % (self.number + 1, what), fds)
         except OSError as error:
             raise SetupFailed(f"the box does not answer: {error}") from error
-        self.next_case.close()
-        self.next_case = None
-
-    def is_ready(self) -> bool:
-        """Whether a case is there that only waits for its input, or nearly."""
-        while "next" not in self.said and can_read(self.ended_fd):
-            self._hear()
-        return "next" in self.said
 
     def has_ended(self) -> bool:
         return False  # init says so by itself, on ended_fd
@@ -2144,17 +2233,14 @@ class Box:
         Returns its main process's wait status (None: it was killed by this), the seconds of processor time and the
         largest size in bytes told of its processes, and the seconds of processor time that init needed for it.
         """
-        try:
-            if not ended:
-                tell(self.socket, f"end {self.number}", ())  # should it have ended meanwhile, init takes no notice
-            message, fds = receive(self.socket) if self.collect else (self.socket.recv(4096), [])
-        except OSError as error:
-            raise SetupFailed(f"the box does not answer: {error}") from error
-        said = message.split()
-        if len(said) != 4:
-            raise SetupFailed("the box has ended")
+        if not ended:
+            self._tell_init(b"end %d" % self.number)  # should it have ended meanwhile, init takes no notice
+        message, fds = self._hear(is_there=ended)
+        word, _, numbers = message.partition(b" ")
+        if word != b"ended":
+            raise SetupFailed(message.decode(errors="replace") or "the box has ended")
         self.collected = read_files(fds[0], self.collect) if fds else {}
-        status, cpu_us, peak_bytes, init_us = map(int, said)
+        status, cpu_us, peak_bytes, init_us = map(int, numbers.split())
         self.accounted_s += cpu_us / 1e6
         return (None if status < 0 else status), cpu_us / 1e6, peak_bytes, init_us / 1e6
 
@@ -2181,8 +2267,7 @@ class Box:
         except SetupFailed:
             pass  # then it is not there, or will end by itself
         self.socket.close()
-        if self.next_case is not None:
-            self.next_case.close()
+        self.cases.close()
         if self.pid:
             try:
                 os.kill(int(self.pid), _signal.SIGKILL)  # it is there, if only as a zombie, until we wait for it
@@ -2214,17 +2299,29 @@ class Direct:
             except OSError as error:
                 raise SetupFailed(f"the program cannot be written: {error}") from error
 
-    def start(self, what: str, limits: Limits, fds: tuple[int, ...]) -> None:
+    def arm(self, orders: bytes, limits: Limits, fds: Sequence[int]) -> None:
+        kind, *arguments = orders.split(b"\0", 1)
+        orders = b"\0".join([kind.replace(b"fork", b"exec"), *arguments])
+        self.armed = orders, limits, [os.dup(fd) for fd in fds]
+
+    def go(self) -> None:
+        orders, limits, fds = self.armed
         free_memory()
         self.own_bytes = read_own_bytes()
         self.account = new_account()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                give_up_rights(None, numbers_for_case(limits))
-                become(what.replace("fork", "exec"), self.program, fds)
+                prctl(PR_SET_DUMPABLE, 1)  # else the next file is root's
+                adjustment = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+                os.write(adjustment, KILLED_FIRST)
+                install_filter(FILTER)
+                give_up_rights(numbers_for_case(limits))
+                become(self.program, orders, fds, await_go=lambda: None)
             finally:
                 os._exit(111)
+        for fd in fds:
+            os.close(fd)
         self.ended_fd = open_pidfd(self.pid)
 
     def has_ended(self) -> bool:
@@ -2244,9 +2341,6 @@ class Direct:
         if peak_bytes <= self.own_bytes:
             peak_bytes = min(self.own_bytes, SMALL_BYTES)
         return status, cpu_s, peak_bytes, 0.0
-
-    def is_ready(self) -> bool:
-        return True
 
     def ask_for_case(self) -> None:
         pass
@@ -2287,10 +2381,11 @@ def numbers_for_case(limits: Limits) -> list[int]:
     return [int(limits["cpu_time_s"]) + 2, memory_bytes, limits["file_bytes"], limits["processes"], stack_bytes]
 
 
-def can_read(fd: int) -> bool:
+def can_read(fd: int, timeout_s: float = 0.0) -> bool:
+    """Whether there is something to read, or the end, at once or within that time."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(timeout_s * 1000))
 
 
 def descendants(pid: str) -> list[str]:
@@ -2388,6 +2483,11 @@ CPU_UNIT_S = 1e-6 if CPU_COUNTER and CPU_COUNTER[1] else 1e-9  # v2 counts micro
 def count_oom_kills() -> int:
     """How often the kernel has killed for memory in our cgroup so far."""
     return read_counter(OOM_COUNTER) or 0
+
+
+def count() -> Counts:
+    """The kernel's kills for memory in our cgroup so far; seconds of processor time in it, without our own share."""
+    return count_oom_kills(), read_cgroup_cpu_s() - time.process_time()
 
 
 def read_cgroup_cpu_s() -> float:
@@ -2545,10 +2645,10 @@ class Executor:
             nothing = open_nothing()
             box.furnish(nothing, request["file_name"], limits, -1, TO_UNPACK)
             os.close(nothing)
-            arguments = memory_file(b"".join(word.encode() + b"\0" for word in words))
-            case = Case((arguments, memory_file(request["program"] + files)), limits)
+            case = Case((ended_words(words), (memory_file(request["program"] + files),)), limits)
             del files
-            case.start(box, "unpack")
+            case.arm(box, "unpack")
+            case.start(count())
             case.wait(self.watch_input)
             answer = case.answer()
             said = complaint_of_build(answer, limits, "Unpacking it")
@@ -2619,8 +2719,9 @@ class Executor:
 
         `needed` is what is to be run: if it should lie where the program does, it must be there now.
         """
-        case = Case((open_nothing(), open_nothing()), limits)
-        case.start(box, "build")
+        case = Case((b"", (open_nothing(),)), limits)
+        case.arm(box, "build")
+        case.start(count())
         case.wait(self.watch_input)
         answer = case.answer()
         said = complaint_of_build(answer, limits, "The compiler")
@@ -2652,15 +2753,18 @@ class Executor:
         while case is not None:
             number += 1
             if not case.is_started:
-                case.start(self.next_room(rooms), start)
+                case.arm(next_room(rooms), start)
+                case.start(count())
             is_checked = start == request["start"]
-            goes_ahead = is_checked and not request["streamed"]
+            goes_ahead = is_checked and len(rooms) > 1 and not request["streamed"]
             following = next_case(inputs, request) if goes_ahead and inputs.are_there() else None
+            if following is not None:
+                following.arm(next_room(rooms), start)
             case.wait(self.watch_input)
-            if following is not None and len(rooms) > 1:
-                following.start(self.next_room(rooms), start)
+            if following is not None:
+                following.start(case.after)
             if request["inputs"] - number >= len(rooms):
-                case.room.ask_for_case()
+                case.room.ask_for_case()  # now, when the next one runs: to fork it takes a processor
             elif len(rooms) > 1:
                 rooms.remove(case.room)
                 case.room.kill()  # while the last case runs in the other
@@ -2673,11 +2777,11 @@ class Executor:
             case = following or next_case(inputs, request)
         yield from answer_all(inputs, {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0})
 
-    def next_room(self, rooms: list[Room]) -> Room:
-        """The room for the next case: not that of the last one, which is last in `rooms`, if the other is ready."""
-        if len(rooms) == 2 and (rooms[0].is_ready() or not rooms[1].is_ready()):
-            rooms.append(rooms.pop(0))
-        return rooms[-1]
+
+def next_room(rooms: list[Room]) -> Room:
+    """The room for the next case: not that of the last one, which is last in `rooms`, if there is another."""
+    rooms.append(rooms.pop(0))
+    return rooms[-1]
 
 
 def end_boxes(boxes: Sequence[Box]) -> None:
@@ -2724,7 +2828,7 @@ def complaint_of_build(answer: Answer, limits: Limits, who: str) -> bytes | None
 def answer_all(inputs: Inputs, answer: Answer) -> Iterator[Answer]:
     """The same for each input that is left, but that it took its time once."""
     while (unused := inputs.take()) is not None:
-        for fd in unused:
+        for fd in unused[1]:
             os.close(fd)
         yield answer
         answer = {**answer, "cpu_time_s": 0.0, "wall_time_s": 0.0}
@@ -2758,6 +2862,10 @@ def packed_files(files: dict[str, bytes], directories: Sequence[str]) -> int:
             raise SetupFailed("a file of a case has no name")
         packed += FILE_HEAD.pack(len(name), len(data)) + name.encode() + data
     return memory_file(packed)
+
+
+def ended_words(words: Sequence[str]) -> bytes:
+    return b"".join(word.encode() + b"\0" for word in words)
 
 
 def open_nothing() -> int:
@@ -2798,12 +2906,12 @@ def serve(executor: Executor) -> None:
         most = sys.maxsize if executor.refusal is None else 1
         inputs = SentInputs(buffered, most, bool(request["collect"]))
         try:
-            for answer in executor.run(request, inputs):
+            for answered, answer in enumerate(executor.run(request, inputs)):
                 if request["collect"] and "ending" in answer:
                     collected = answer.get("collected", {})  # of a program that was not built, nothing
                     answer = {**answer, "collected": {name: as_text(data) for name, data in collected.items()}}
                 say({**answer, **{name: as_text(answer[name]) for name in STREAMS if name in answer}})
-                if "ready" in answer or inputs.left == 0:
+                if "ready" in answer or inputs.left == 0 or answered == request["inputs"]:
                     send_all_said()  # from here on it is the program's doing if we are lost; or there are no more
         except SetupFailed as error:
             say({"setup_failed": str(error)})
@@ -2899,15 +3007,15 @@ class SentInputs(Inputs):
             return None
         self.left -= 1
         words = b"".join(binascii.a2b_base64(argument) + b"\0" for argument in case["arguments"])
-        inputs: Input = memory_file(words), memory_file(binascii.a2b_base64(case["stdin"]))
+        fds = [memory_file(binascii.a2b_base64(case["stdin"]))]
         if "files" in case or self.directories:
             files = {name: binascii.a2b_base64(data) for name, data in case.get("files", {}).items()}
-            inputs = *inputs, packed_files(files, self.directories)
+            fds.append(packed_files(files, self.directories))
             del files
         if len(line) > LARGE_LINE_BYTES:
-            del line, case, words  # a large input is memory that its case may need
+            del line, case  # a large input is memory that its case may need
             free_memory()
-        return inputs
+        return words, tuple(fds)
 
 
 def run_once(executor: Executor, subid: str, input_mode: str) -> None:
@@ -2922,10 +3030,10 @@ def run_once(executor: Executor, subid: str, input_mode: str) -> None:
     inputs: list[Input] = []
     for line in lines:
         if input_mode == "stdin":
-            inputs.append((open_nothing(), memory_file(line.encode() + b"\n")))
+            inputs.append((b"", (memory_file(line.encode() + b"\n"),)))
         else:
             words = shlex.split(line) if input_mode == "arguments" else [line]
-            inputs.append((memory_file(b"".join(word.encode() + b"\0" for word in words)), open_nothing()))
+            inputs.append((ended_words(words), (open_nothing(),)))
     file_name = f"{subid}.py"
     program = None
     if executor.refusal is None:  # without one the file is run where it lies

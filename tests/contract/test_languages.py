@@ -117,6 +117,16 @@ def need(name: str, sandbox: ExecutorSandbox) -> None:
 # -- what a program gets and gives --------------------------------------------------------------------------------
 
 
+def test_neither_a_build_nor_a_program_has_another_descriptor_than_the_three(
+    run: Run, sandbox: ExecutorSandbox, own_languages: None
+) -> None:
+    """What a case waits with before it becomes either is a socket to the executor itself, among others."""
+    look = "for fd in $(seq 0 254); do [ -e /proc/$$/fd/$fd ] && echo $fd; done"
+    program = f"({look}) > left\n(echo cat {BUILT}/left; cat <<'END'\n{look}\nEND\n) > left.sh\n"
+    for result in run("anything", program, FIVE):
+        assert result.stdout.split() == b"0 1 2 0 1 2".split(), result
+
+
 @pytest.mark.parametrize(
     "name",
     [name if name in ("c", "bash", "javascript") else pytest.param(name, marks=pytest.mark.long) for name in SQUARES],

@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,16 @@ def simulate(program: bytes, number: int, arch: int = X86_64, arguments: tuple[i
             at += if_true if tests[code] else if_false
 
 
-def _filter(machine: str = "x86_64") -> bytes:
+def answer_of(programs: Sequence[bytes], number: int, arch: int = X86_64, arguments: tuple[int, ...] = (0,) * 6) -> int:
+    """What the kernel makes of several: the answer that takes most (seccomp(2): the lowest, as a signed number)."""
+    answers = [simulate(program, number, arch, arguments) for program in programs]
+    return min(answers, key=lambda answer: answer - (1 << 32) if answer & 1 << 31 else answer)
+
+
+def _filters(machine: str = "x86_64") -> list[bytes]:
+    """Of init, which a case has too, and a case's own."""
     script = runpy.run_path(str(resource("executeSubmission.py")), run_name="not main")
-    program: bytes = script["build_filter"](machine)
-    return program
+    return [script["build_filter"](machine), script["build_last_filter"](machine)]
 
 
 def _reviewed(column: int) -> dict[str, set[int]]:
@@ -96,10 +103,10 @@ def _reviewed(column: int) -> dict[str, set[int]]:
 
 @pytest.mark.parametrize(("machine", "arch", "column"), [("x86_64", X86_64, 1), ("aarch64", AARCH64, 2)])
 def test_the_filter_answers_every_number_as_the_reviewed_list_says(machine: str, arch: int, column: int) -> None:
-    program = _filter(machine)
+    programs = _filters(machine)
     reviewed = _reviewed(column)
     for number in [*range(2000), 1 << 20, 1 << 29]:
-        answer = simulate(program, number, arch)
+        answer = answer_of(programs, number, arch)
         if number in reviewed["allowed"]:
             assert answer == ALLOW, number
         elif number in reviewed["allowed with some arguments only"]:
@@ -129,19 +136,41 @@ def test_the_container_s_profile_is_the_reviewed_list_and_what_makes_a_box() -> 
 @pytest.mark.parametrize(("machine", "arch", "mmap"), [("x86_64", X86_64, 9), ("aarch64", AARCH64, 222)])
 def test_the_filter_refuses_huge_pages(machine: str, arch: int, mmap: int) -> None:
     """No limit of memory counts them; a host may have some reserved for its database."""
-    program = _filter(machine)
+    programs = _filters(machine)
     for flags, right in ((0x22, ALLOW), (0x40022, EPERM), (0x40022 | 21 << 26, EPERM), (-1 & 0xFFFFFFFF, EPERM)):
-        assert simulate(program, mmap, arch, (0, 4096, 7, flags, 0, 0)) == right
+        assert answer_of(programs, mmap, arch, (0, 4096, 7, flags, 0, 0)) == right
+
+
+@pytest.mark.parametrize(
+    ("machine", "arch", "prctl", "makers"),
+    [("x86_64", X86_64, 157, {126, 165, 166}), ("aarch64", AARCH64, 167, {39, 40, 91})],  # capset, mount, umount2
+)
+def test_init_s_filter_leaves_it_what_makes_a_box_and_a_case_s_own_takes_it_away(
+    machine: str, arch: int, prctl: int, makers: set[int]
+) -> None:
+    """A case has both from before its program begins; init, which a case forks from, the first alone."""
+    of_both = _filters(machine)
+    of_init, _ = of_both
+    taken = {number for number in range(2000) if simulate(of_init, number, arch) != answer_of(of_both, number, arch)}
+    assert taken == makers
+    allowed = {
+        option: [
+            answer_of(programs, prctl, arch, (option, 0, 0, 0, 0, 0)) == ALLOW for programs in ([of_init], of_both)
+        ]
+        for option in range(100)
+    }
+    refused = {4: [True, False], 22: [True, False], 35: [False, False]}  # PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_MM
+    assert allowed == {option: refused.get(option, [True, True]) for option in range(100)}
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_kills_every_call_of_another_kind(machine: str) -> None:
-    program = _filter(machine)
+    programs = _filters(machine)
     own = {"x86_64": X86_64, "aarch64": AARCH64}[machine]
     for arch in {X86_64, I386, AARCH64, 0x40000028, 0} - {own}:
-        assert {simulate(program, number, arch) for number in range(LAST_NUMBER)} == {KILL}
+        assert {answer_of(programs, number, arch) for number in range(LAST_NUMBER)} == {KILL}
     if machine == "x86_64":
-        assert {simulate(program, X32 + number) for number in range(LAST_NUMBER)} == {KILL}
+        assert {answer_of(programs, X32 + number) for number in range(LAST_NUMBER)} == {KILL}
 
 
 @pytest.mark.parametrize("sandbox", [pytest.param("docker", marks=pytest.mark.docker), "bubblewrap"])
@@ -165,13 +194,13 @@ def test_the_kernel_refuses_a_case_what_the_filter_refuses(
     assert set(x32.values()) == {1031}, "x32"
     assert set(i386.values()) == {1031}, "int 0x80"
 
-    program = _filter()
+    programs = _filters()
     arguments = (value & (1 << 64) - 1,) * 6
     wrong = {}
     for number, answer in own.items():
         if number == MEMFD_CREATE:
             continue
-        foreseen = simulate(program, number, arguments=arguments)
+        foreseen = answer_of(programs, number, arguments=arguments)
         if number in NEVER_FILTERED:
             right = answer in NEVER_FILTERED[number]
         elif foreseen in (EPERM, ENOSYS):
